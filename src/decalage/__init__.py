@@ -1,0 +1,1 @@
+"""Live speech translation on the CPU you have."""

@@ -1,0 +1,1 @@
+"""The surfaces: command line and Python API; ``compose`` alone knows every part."""

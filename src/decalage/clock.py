@@ -1,0 +1,39 @@
+"""Time that tests can hold still."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Waitable(Protocol):
+    """A held condition variable: ``threading.Condition`` is one."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Release, sleep until notified or ``timeout`` seconds passed, take again."""
+        ...
+
+
+class Clock(Protocol):
+    """Monotone seconds with an arbitrary origin, and waiting measured in them."""
+
+    def now(self) -> float:
+        """Seconds."""
+        ...
+
+    def wait(self, condition: Waitable, until: float | None) -> None:
+        """Wait on ``condition`` (held by the caller) until notified or until ``until``.
+
+        May wake early; the caller checks its own predicate in a loop.
+        """
+        ...
+
+
+class SystemClock:
+    """The machine's monotonic clock."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def wait(self, condition: Waitable, until: float | None) -> None:
+        condition.wait(None if until is None else max(0.0, until - time.monotonic()))

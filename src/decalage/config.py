@@ -1,0 +1,79 @@
+"""Settings as frozen values. Models, workers and threads belong to a runtime; the rest to a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Pace: TypeAlias = Literal["realtime", "max"]
+Overload: TypeAlias = Literal["block", "degrade", "drop-oldest"]
+RuntimeName: TypeAlias = Literal["sequential", "pipeline"]
+
+EncoderWindow: TypeAlias = Literal["auto", "full"] | float
+"""``auto`` fits the window to the utterance, ``full`` is Whisper's 30 s, a number is seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmenterOptions:
+    """Where an utterance begins and ends. All times in seconds."""
+
+    threshold: float = 0.5
+    """Speech probability at which speech begins."""
+    release: float = 0.35
+    """Speech probability under which a frame counts as silence while speech is on."""
+    end_silence_s: float = 0.5
+    """Silence that ends an utterance."""
+    min_speech_s: float = 0.1
+    """Shorter bursts are non-speech."""
+    pre_roll_s: float = 0.3
+    """Sound kept before the first speech frame, so that a soft first consonant is heard."""
+    post_roll_s: float = 0.3
+    """Sound kept after the last speech frame, at most ``end_silence_s``."""
+    max_utterance_s: float = 20.0
+    """Hard cap: longer speech is cut at its quietest point."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecognizerOptions:
+    """How one utterance is recognized. Frozen per stream, handed over with each utterance."""
+
+    language: str = "en"
+    """Whisper language code of the speech."""
+    beam: int = 1
+    encoder_window: EncoderWindow = "auto"
+    prompt: str | None = None
+    """Names and spellings to expect; biases recognition, never appears by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOptions:
+    """One speaker's settings."""
+
+    targets: tuple[str, ...] = ("pt",)
+    recognizer: RecognizerOptions = field(default_factory=RecognizerOptions)
+    segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)
+    pace: Pace = "max"
+    """``realtime``: a live source, latency and lag are measured; ``max``: the reader waits for room."""
+    name: str = ""
+    """Names the stream in traces and logs; empty: the runtime numbers it."""
+
+    @property
+    def source(self) -> str:
+        """Language of the speech."""
+        return self.recognizer.language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeOptions:
+    """What a runtime owns."""
+
+    workers: int = 1
+    """Recognitions at a time."""
+    max_in_flight: int = 16
+    """Utterances of one stream between the segmenter and the reader of its events."""
+    max_inbox_s: float = 60.0
+    """Seconds of sound of one stream waiting for the segmenter; a live source drops beyond it."""
+    asr_deadline_s: float = 60.0
+    """A recognition that takes longer is given up and its worker replaced."""
+    mt_deadline_s: float = 60.0
+    """The same for the translation of one utterance."""

@@ -1,0 +1,1 @@
+"""Order and pressure: no models, no devices."""

@@ -1,0 +1,1 @@
+"""The engines: voice activity, segmentation, recognition, translation."""

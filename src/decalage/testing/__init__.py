@@ -1,0 +1,1 @@
+"""Fakes, gates and a manual clock for tests of decalage and of programs built on it."""
