@@ -1,0 +1,40 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REQUIRE_ALL = os.environ.get("DECALAGE_REQUIRE_ALL") == "1"
+
+
+def missing(what: str, mend: str) -> None:
+    """Skip for want of ``what``, or fail where everything is required."""
+    message = f"{what} is missing: {mend}"
+    if REQUIRE_ALL:
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def speech_dir() -> Path:
+    """The evaluation speech, a folder with manifest.jsonl."""
+    folder = os.environ.get("DECALAGE_SPEECH")
+    if not folder or not (Path(folder) / "manifest.jsonl").is_file():
+        missing("the evaluation speech", "set DECALAGE_SPEECH=DIR")
+        raise AssertionError
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[[bool, str, str], None]:
+    """``require(present, what, mend)``: go on only when an optional part is here."""
+
+    def check(present: bool, what: str, mend: str) -> None:
+        if not present:
+            missing(what, mend)
+
+    return check
