@@ -121,6 +121,8 @@ class Failure:
     end: float
     stage: StageName
     error: str
+    text: Mapping[str, str] = field(default_factory=dict)
+    """The transcript by its language, where recognition succeeded and translation did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ Settled: TypeAlias = Caption | Failure | Rejected | Gap
 StreamEvent: TypeAlias = Settled | Partial
 Event: TypeAlias = Start | StreamEvent | Summary
 
-_OMIT_WHEN_EMPTY = frozenset({"errors", "damaged"})
+_OMIT_WHEN_EMPTY = {"errors", "damaged"}
 _TIME_DIGITS = 4
 
 
@@ -183,7 +185,8 @@ def _plain(value: Any) -> Any:
 def as_json(event: Event) -> dict[str, Any]:
     """The published form of ``event``: a dict ready for ``json.dumps``, ``type`` first.
 
-    Floats are rounded to a tenth of a millisecond; ``errors`` and ``damaged`` stand only when set.
+    Floats are rounded to a tenth of a millisecond; ``errors``, ``damaged`` and a failure's
+    ``text`` stand only when set.
     """
     body = {
         key: _plain(value) for key, value in asdict(event).items() if value or key not in _OMIT_WHEN_EMPTY

@@ -1,0 +1,160 @@
+"""What the runtimes of one process share: opening and capturing streams, and stopping.
+
+Stopping is a ladder; ``close`` gives each step what is left of its deadline:
+stop the sources → answer what is unfinished with failures → end the workers → count who is stuck.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from decalage.clock import Clock, SystemClock
+from decalage.config import RuntimeOptions, StreamOptions
+from decalage.contracts import AudioSource, StageBlueprint
+from decalage.errors import DecalageError, RuntimeClosedError, StreamFinishedError
+from decalage.flow.statistics import RuntimeStatistics
+from decalage.runtimes.calls import one_line
+from decalage.runtimes.stream import RuntimeStream
+from decalage.runtimes.workers import WorkerAbandonedError, WorkerPool
+
+logger = logging.getLogger(__name__)
+
+
+class LocalRuntime(ABC):
+    """A runtime whose workers are threads of this process."""
+
+    name: ClassVar[str]
+
+    def __init__(
+        self, blueprint: StageBlueprint, options: RuntimeOptions, *, clock: Clock | None = None
+    ) -> None:
+        self.options = options
+        self.clock = clock or SystemClock()
+        self._blueprint = blueprint
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._streams: list[RuntimeStream] = []
+        self._sources: dict[str, tuple[AudioSource, threading.Thread]] = {}
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} workers={self.options.workers} streams={len(self._streams)}>"
+
+    def open(self, options: StreamOptions) -> RuntimeStream:
+        with self._lock:
+            if self._closed:
+                raise RuntimeClosedError("the runtime is closed; make another")
+            name = f"{options.name or 'stream'}-{next(self._numbers)}"
+            stream = RuntimeStream(
+                name,
+                options,
+                self._blueprint.segmenter(name, options.segmenter),
+                limits=self.options,
+                clock=self.clock,
+                wake=self._wake,
+            )
+            self._streams = [s for s in self._streams if not s.ended]
+            self._streams.append(stream)
+        return stream
+
+    def run(self, source: AudioSource, options: StreamOptions) -> RuntimeStream:
+        stream = self.open(options)
+        stream.attach(source)
+        thread = threading.Thread(
+            target=self._capture, args=(source, stream), name=f"capture-{stream.name}", daemon=True
+        )
+        with self._lock:
+            self._sources[stream.name] = (source, thread)
+        thread.start()
+        return stream
+
+    def close(self, deadline_s: float = 5.0) -> None:
+        with self._lock:
+            first, self._closed = not self._closed, True
+            streams, sources = list(self._streams), list(self._sources.values())
+        if not first:
+            return
+        for source, _ in sources:
+            source.stop()
+        for stream in streams:
+            if not stream.ended:
+                stream.abandon("the runtime was closed before this was done")
+        for pool in self._pools():
+            pool.shutdown(wait=False, cancel_futures=True)
+        until = SystemClock().now() + deadline_s
+        stuck = [repr(pool) for pool in self._pools() if not pool.join(max(0.0, until - SystemClock().now()))]
+        for _, thread in sources:
+            thread.join(max(0.0, until - SystemClock().now()))
+            stuck += [thread.name] if thread.is_alive() else []
+        if stuck:
+            logger.warning("still inside a call %.1f s after close: %s", deadline_s, ", ".join(stuck))
+
+    def statistics(self) -> RuntimeStatistics:
+        """Counts now."""
+        waiting_asr, waiting_mt = self._waiting()
+        with self._lock:
+            streams = sum(not stream.ended for stream in self._streams)
+        return RuntimeStatistics(
+            streams=streams,
+            waiting_asr=waiting_asr,
+            waiting_mt=waiting_mt,
+            abandoned_workers=sum(pool.abandoned for pool in self._pools()),
+        )
+
+    @abstractmethod
+    def _wake(self, stream: RuntimeStream) -> None:
+        """``stream`` may have something to cut: see to it that a worker looks."""
+
+    @abstractmethod
+    def _pools(self) -> Sequence[WorkerPool]:
+        """All worker pools."""
+
+    @abstractmethod
+    def _waiting(self) -> tuple[int, int]:
+        """Jobs waiting for recognition and for translation."""
+
+    def _dispatch(self, pool: WorkerPool, step: Callable[[], None]) -> None:
+        """Send a ticket to ``pool``; one that comes after ``close`` is void, its job answered."""
+        try:
+            pool.submit(self._guarded, step)
+        except RuntimeClosedError:
+            logger.debug("%r is closed; a ticket was dropped", pool)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """A worker's edge. Engine errors are events by now: what arrives here is a defect of ours.
+
+        A stream left claimed by it would wait for ever, so all of them end, with the reason.
+        """
+        try:
+            step()
+        except WorkerAbandonedError as abandoned:
+            logger.info("%s; its late answer is dropped", abandoned)
+        except Exception as error:
+            logger.exception("a step of %r failed", self)
+            with self._lock:
+                streams = list(self._streams)
+            for stream in streams:
+                stream.abandon(f"internal error: {one_line(error)}")
+
+    def _capture(self, source: AudioSource, stream: RuntimeStream) -> None:
+        """Feed ``stream`` from ``source`` until either ends; tells the stream why and lets go of both."""
+        damage: str | None = None
+        try:
+            for chunk in source:
+                stream.feed(chunk)
+        except StreamFinishedError:
+            logger.debug("%s was finished before its source ended", stream.name)
+        except DecalageError as error:
+            damage = str(error)
+        except Exception as error:
+            logger.exception("source of %s failed", stream.name)
+            damage = one_line(error)
+        finally:
+            stream.captured(damage)
+            with self._lock:
+                self._sources.pop(stream.name, None)

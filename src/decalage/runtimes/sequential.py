@@ -1,0 +1,71 @@
+"""Today's system, the baseline: one worker takes sound through VAD, ASR and MT, one after the other.
+
+::
+
+    capture ─▶ inbox ─▶ [ VAD ─▶ ASR ─▶ MT ] ─▶ events
+                          one worker thread
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
+
+from decalage.clock import Clock
+from decalage.config import RuntimeOptions
+from decalage.contracts import StageBlueprint
+from decalage.flow.trace import Trace
+from decalage.runtimes.calls import EngineCalls
+from decalage.runtimes.local import LocalRuntime
+from decalage.runtimes.stream import Job, RuntimeStream
+from decalage.runtimes.workers import WorkerPool
+
+
+class SequentialRuntime(LocalRuntime):
+    """Everything in turn. Nothing is segmented while an utterance is recognized or translated."""
+
+    name: ClassVar[str] = "sequential"
+
+    def __init__(
+        self,
+        blueprint: StageBlueprint,
+        options: RuntimeOptions,
+        *,
+        clock: Clock | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        super().__init__(blueprint, options, clock=clock)
+        self._worker = WorkerPool("worker", 1, clock=self.clock)
+        self._calls = EngineCalls(
+            blueprint.recognizer(1), blueprint.translator(), clock=self.clock, trace=trace
+        )
+
+    def _wake(self, stream: RuntimeStream) -> None:
+        if stream.claim():
+            self._dispatch(self._worker, partial(self._step, stream))
+
+    def _step(self, stream: RuntimeStream) -> None:
+        """One slice of sound, and the whole way of the utterance it completes."""
+        job = stream.cut()
+        if job is not None:
+            self._interpret(job)
+        stream.release()
+
+    def _interpret(self, job: Job) -> None:
+        limit = self.options.asr_deadline_s + self.options.mt_deadline_s
+
+        def give_up() -> None:
+            job.stream.fail(job.utterance, "asr", f"no answer within {limit:g} s")
+            job.stream.release()
+
+        with self._worker.deadline(limit, give_up):
+            recognized = self._calls.recognize(job)
+            if recognized is not None:
+                self._calls.translate(recognized)
+
+    def _pools(self) -> Sequence[WorkerPool]:
+        return [self._worker]
+
+    def _waiting(self) -> tuple[int, int]:
+        return 0, 0
