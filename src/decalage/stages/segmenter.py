@@ -1,0 +1,293 @@
+"""Cuts a stream into utterances: a pure state machine over (frame, speech probability).
+
+::
+
+                 voiced frame                    min_speech_s in one run
+       ┌─────────┐ ────────▶ ┌──────────────┐ ────────────────────────▶ ┌────────┐ ──┐ max_utterance_s:
+       │ silence │           │ burst        │                           │ speech │   │ cut at the
+       └─────────┘ ◀──────── └──────────────┘                           └────────┘ ◀─┘ quietest frame
+            ▲     silent frame: non-speech                                  │
+            └───────────────────────────────────────────────────────────────┘
+                         end_silence_s, miss(), finish(): utterance
+
+Frames are counted from the start of the stream, or from the end of missing sound, however the sound
+was chunked, so the segments depend on the samples alone. All sound not yet decided on stands in
+``_held``: in silence that is the pre-roll, in speech the utterance so far; a frame leaves it once, for
+an utterance or as non-speech. That is the exact partition.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, seconds
+from decalage.config import SegmenterOptions
+from decalage.contracts import VoiceActivityDetector
+from decalage.errors import StreamFinishedError, UsageError
+from decalage.speech import MissingSound, Segment, Utterance
+from decalage.stages.frames import Frame, quietest
+
+_CUT_FROM = 0.6
+"""A cut at the hard cap falls in the last 40 % of the utterance."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmenterStatistics:
+    """Where every sample went: samples_in = in_utterances + non_speech + missed + held."""
+
+    samples_in: int
+    """Samples that reached us: fed, or dropped after capture."""
+    in_utterances: int
+    non_speech: int
+    missed: int
+    """Samples captured and then dropped, told by ``miss``."""
+    held: int
+    """Samples not decided on yet; 0 after ``finish``."""
+    held_peak: int
+    uncaptured: int
+    """Samples that never reached us: not part of ``samples_in``."""
+    utterances: int
+    cuts: int
+    """Utterances ended by the hard cap."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lengths:
+    """The options in whole frames."""
+
+    end_silence: int
+    pre_roll: int
+    post_roll: int
+    cap: int
+    min_speech: int
+    """Samples, not frames: the last frame of a stream may be short."""
+
+    @classmethod
+    def of(cls, options: SegmenterOptions, frame_samples: int) -> _Lengths:
+        """Raises ``UsageError`` for options that contradict each other."""
+        if not 0 < options.release <= options.threshold <= 1:
+            raise UsageError(
+                f"speech threshold {options.threshold} and release {options.release}: "
+                "0 < release <= threshold <= 1 is needed"
+            )
+        frame_s = frame_samples / SAMPLE_RATE
+        if options.end_silence_s < frame_s:
+            raise UsageError(f"end silence {options.end_silence_s} s: at least {frame_s} s is needed")
+        if min(options.pre_roll_s, options.post_roll_s, options.min_speech_s) < 0:
+            raise UsageError("pre-roll, post-roll and minimum speech cannot be negative")
+        needed_s = 2 * (options.pre_roll_s + options.end_silence_s + options.min_speech_s) + 4 * frame_s
+        if options.max_utterance_s < needed_s:
+            raise UsageError(
+                f"longest utterance {options.max_utterance_s} s: at least {needed_s:.2f} s is needed, "
+                "twice the pre-roll, end silence and minimum speech"
+            )
+        end_silence = ceil(options.end_silence_s / frame_s)
+        return cls(
+            end_silence=end_silence,
+            pre_roll=ceil(options.pre_roll_s / frame_s),
+            post_roll=min(ceil(options.post_roll_s / frame_s), end_silence),
+            cap=int(options.max_utterance_s / frame_s),
+            min_speech=ceil(options.min_speech_s * SAMPLE_RATE),
+        )
+
+
+class VadSegmenter:
+    """Utterances of one stream by voice activity; implements ``contracts.Segmenter``.
+
+    Memory holds one utterance at most, in silence the pre-roll. Not safe for threads.
+    Raises ``UsageError`` for options that contradict each other.
+    """
+
+    def __init__(
+        self, stream: str, detector: VoiceActivityDetector, options: SegmenterOptions | None = None
+    ) -> None:
+        self._stream = stream
+        self._detector = detector
+        self._options = options or SegmenterOptions()
+        self._lengths = _Lengths.of(self._options, detector.frame_samples)
+        self._partial: Samples = np.zeros(detector.frame_samples, dtype=np.float32)
+        self._filled = 0
+        self._position = 0  # number of the next sample
+        self._held: deque[Frame] = deque()  # bounded by the cap
+        self._held_first = 0
+        self._index = 0
+        self._quiet()
+        self._finished = False
+        self._samples_in = self._in_utterances = self._non_speech = 0
+        self._missed = self._uncaptured = 0
+        self._held_peak = self._utterances = self._cuts = 0
+
+    def _quiet(self) -> None:
+        """The silence state."""
+        self._voiced = False  # the last frame was speech
+        self._run = 0  # samples in the run of voiced frames that is on
+        self._spoken = 0  # held frames up to and with the last voiced one; 0 in silence
+        self._confirmed = False  # a run was long enough to be speech
+
+    def feed(self, chunk: AudioChunk) -> list[Segment]:
+        """The segments completed by ``chunk``, of any length.
+
+        Raises ``ValueError`` for a hole or an overlap (tell a hole with ``miss``) and
+        ``StreamFinishedError`` after ``finish``.
+        """
+        self._expect(chunk.first)
+        segments: list[Segment] = []
+        self._samples_in += len(chunk.samples)
+        taken = 0
+        while taken < len(chunk.samples):
+            size = min(len(self._partial) - self._filled, len(chunk.samples) - taken)
+            self._partial[self._filled : self._filled + size] = chunk.samples[taken : taken + size]
+            self._filled += size
+            self._position += size
+            taken += size
+            if self._filled == len(self._partial):
+                segments += self._advance()
+        return segments
+
+    def miss(self, first: int, length: int, *, captured: bool) -> list[Segment]:
+        """Close what is open; a ``MissingSound``; the next frame begins where sound comes back.
+
+        ``captured`` sound was dropped here (cause ``overload``), other sound never came (``device``).
+        Raises ``ValueError`` unless ``first`` is the next sample and ``length`` positive.
+        """
+        self._expect(first)
+        if length <= 0:
+            raise ValueError(f"missing sound of {length} samples")
+        segments = self._end()
+        segments.append(
+            MissingSound(
+                stream=self._stream,
+                index=self._next_index(),
+                first=first,
+                length=length,
+                cause="overload" if captured else "device",
+                captured=captured,
+            )
+        )
+        self._position += length
+        self._held_first = self._position
+        if captured:
+            self._samples_in += length
+            self._missed += length
+        else:
+            self._uncaptured += length
+        return segments
+
+    def finish(self) -> list[Segment]:
+        """What was open, if it was speech, without waiting for silence. Idempotent."""
+        segments = [] if self._finished else self._end()
+        self._finished = True
+        return segments
+
+    def statistics(self) -> SegmenterStatistics:
+        """Where the samples went so far."""
+        held = self._position - self._held_first
+        return SegmenterStatistics(
+            samples_in=self._samples_in,
+            in_utterances=self._in_utterances,
+            non_speech=self._non_speech,
+            missed=self._missed,
+            held=held,
+            held_peak=self._held_peak,
+            uncaptured=self._uncaptured,
+            utterances=self._utterances,
+            cuts=self._cuts,
+        )
+
+    def _expect(self, first: int) -> None:
+        if self._finished:
+            raise StreamFinishedError(f"stream {self._stream} is finished: open another stream")
+        if first != self._position:
+            raise ValueError(
+                f"stream {self._stream}: sound at sample {first}, where {self._position} is the next"
+            )
+
+    def _advance(self) -> list[Segment]:
+        """Judge the frame in ``_partial``, padded with silence for the detector if it is short."""
+        self._held_peak = max(self._held_peak, self._position - self._held_first)
+        self._partial[self._filled :] = 0
+        probability = self._detector.probability(self._partial)
+        limit = self._options.release if self._voiced else self._options.threshold
+        self._voiced = probability >= limit
+        self._held.append(Frame(self._partial[: self._filled].copy(), probability, self._voiced))
+        self._filled = 0
+        if self._voiced:
+            self._run += len(self._held[-1].samples)
+            self._spoken = len(self._held)
+            self._confirmed = self._confirmed or self._run >= self._lengths.min_speech
+        else:
+            self._run = 0
+        return self._decide()
+
+    def _decide(self) -> list[Segment]:
+        """What the last frame brings to an end, if anything."""
+        if not self._voiced and not self._confirmed:
+            self._spoken = 0  # silence, or a burst too short for speech
+            self._forget(len(self._held) - self._lengths.pre_roll)
+        elif len(self._held) - self._spoken >= self._lengths.end_silence:
+            return [self._close()]
+        elif len(self._held) >= self._lengths.cap:
+            return [self._cut()]
+        return []
+
+    def _close(self) -> Utterance:
+        """The utterance that silence or the end of sound has ended; back to silence."""
+        utterance = self._take(min(len(self._held), self._spoken + self._lengths.post_roll))
+        self._quiet()
+        self._forget(len(self._held) - self._lengths.pre_roll)
+        return utterance
+
+    def _cut(self) -> Utterance:
+        """The part of the utterance before its quietest late frame; the rest is the next one's."""
+        frames = list(self._held)
+        count = quietest(frames, int(_CUT_FROM * len(frames))) + 1
+        utterance = self._take(count)
+        self._cuts += 1
+        self._spoken = max((n for n, frame in enumerate(self._held, 1) if frame.voiced), default=0)
+        if not self._spoken:
+            self._quiet()
+            self._forget(len(self._held) - self._lengths.pre_roll)
+        return utterance
+
+    def _end(self) -> list[Segment]:
+        """No sound follows here: settle all that is held."""
+        segments = self._advance() if self._filled else []
+        if self._confirmed:
+            segments.append(self._close())
+        self._quiet()
+        self._forget(len(self._held))
+        return segments
+
+    def _take(self, count: int) -> Utterance:
+        """The next utterance: the first ``count`` held frames, which hold speech."""
+        frames = [self._held.popleft() for _ in range(count)]
+        samples = np.concatenate([frame.samples for frame in frames])
+        spoken = max(n for n, frame in enumerate(frames, 1) if frame.voiced)
+        speech_end = self._held_first + sum(len(frame.samples) for frame in frames[:spoken])
+        utterance = Utterance(
+            stream=self._stream,
+            index=self._next_index(),
+            first=self._held_first,
+            samples=samples,
+            speech_end=seconds(speech_end),
+        )
+        self._held_first += len(samples)
+        self._in_utterances += len(samples)
+        self._utterances += 1
+        return utterance
+
+    def _forget(self, count: int) -> None:
+        """Let the first ``count`` held frames go as non-speech, none for a negative count."""
+        for _ in range(count):
+            length = len(self._held.popleft().samples)
+            self._held_first += length
+            self._non_speech += length
+
+    def _next_index(self) -> int:
+        index = self._index
+        self._index += 1
+        return index
