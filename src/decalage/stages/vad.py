@@ -11,7 +11,6 @@ while a gain on ordinary sound loses speech and finds it in noise.
 from __future__ import annotations
 
 import importlib.util
-import math
 from pathlib import Path
 from typing import Any
 
@@ -86,27 +85,18 @@ class SileroDetector:
     def __init__(self, session: Any) -> None:
         self._session = session
         self._input: Samples = np.zeros((1, _CONTEXT_SAMPLES + FRAME_SAMPLES), dtype=np.float32)
-        self._reset()
-
-    def _reset(self) -> None:
-        self._input[:] = 0
         self._hidden: Samples = np.zeros(_STATE_SHAPE, dtype=np.float32)
         self._cell: Samples = np.zeros(_STATE_SHAPE, dtype=np.float32)
 
     def probability(self, frame: Samples) -> float:
         """Probability in 0…1 that ``frame``, shape (512,), holds speech; ``frame`` is left as it is.
 
-        A frame with samples that are no number counts as silence and starts the state afresh:
-        carried on, it would deafen the rest of the stream.
+        The network hears a sample that is no number as 0 and one beyond ±1 as ±1: let through, they
+        would stay in its state and deafen the rest of the stream.
         """
         self._input[0, :_CONTEXT_SAMPLES] = self._input[0, -_CONTEXT_SAMPLES:]
-        self._input[0, _CONTEXT_SAMPLES:] = frame
-        output, hidden, cell = self._session.run(
+        np.clip(np.nan_to_num(frame, nan=0.0), -1.0, 1.0, out=self._input[0, _CONTEXT_SAMPLES:])
+        output, self._hidden, self._cell = self._session.run(
             None, {"input": self._input, "h": self._hidden, "c": self._cell}
         )
-        value = float(output.reshape(-1)[0])
-        if not (math.isfinite(value) and np.isfinite(hidden).all() and np.isfinite(cell).all()):
-            self._reset()
-            return 0.0
-        self._hidden, self._cell = hidden, cell
-        return value
+        return float(output.reshape(-1)[0])
