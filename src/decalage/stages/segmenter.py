@@ -85,11 +85,10 @@ class _Lengths:
                 f"longest utterance {options.max_utterance_s} s: at least {needed_s:.2f} s is needed, "
                 "twice the pre-roll, end silence and minimum speech"
             )
-        end_silence = ceil(options.end_silence_s / frame_s)
         return cls(
-            end_silence=end_silence,
+            end_silence=ceil(options.end_silence_s / frame_s),
             pre_roll=ceil(options.pre_roll_s / frame_s),
-            post_roll=min(ceil(options.post_roll_s / frame_s), end_silence),
+            post_roll=ceil(options.post_roll_s / frame_s),
             cap=int(options.max_utterance_s / frame_s),
             min_speech=ceil(options.min_speech_s * SAMPLE_RATE),
         )
@@ -226,7 +225,7 @@ class VadSegmenter:
     def _decide(self) -> list[Segment]:
         """What the last frame brings to an end, if anything."""
         if not self._voiced and not self._confirmed:
-            self._spoken = 0  # silence, or a burst too short for speech
+            self._quiet()  # silence, or a burst too short for speech
             self._forget(len(self._held) - self._lengths.pre_roll)
         elif len(self._held) - self._spoken >= self._lengths.end_silence:
             return [self._close()]
