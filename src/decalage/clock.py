@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import TracebackType
 from typing import Protocol
 
 
@@ -12,6 +13,16 @@ class Waitable(Protocol):
     def wait(self, timeout: float | None = None) -> bool:
         """Release, sleep until notified or ``timeout`` seconds passed, take again."""
         ...
+
+    def notify_all(self) -> None:
+        """Wake all who wait; the caller holds it."""
+        ...
+
+    def __enter__(self) -> bool: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> bool | None: ...
 
 
 class Clock(Protocol):

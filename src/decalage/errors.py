@@ -11,6 +11,7 @@
     │   ├── ModelMissingError
     │   └── ModelDamagedError      a file's hash is not the one that was published
     ├── DamagedInputError          exit 1: sound stopped decoding part of the way
+    ├── IncompleteError            exit 1: some speech was not captioned
     ├── EngineError                a recognizer or translator failed on one utterance
     └── ClosedError                used after it was closed
         ├── StreamFinishedError    fed after finish()
@@ -62,6 +63,10 @@ class ModelDamagedError(MissingPartError):
 
 class DamagedInputError(DecalageError):
     """Raised by a source after its last good sample, when the rest could not be decoded."""
+
+
+class IncompleteError(DecalageError):
+    """Raised after the last caption when some speech failed or was dropped; names each piece."""
 
 
 class EngineError(DecalageError):

@@ -51,7 +51,12 @@ class PipelineRuntime(LocalRuntime):
         # Both models load at the same time, each on a worker that will use it.
         recognizer = self._asr.submit(blueprint.recognizer, options.workers)
         translator = self._mt.submit(blueprint.translator)
-        self._calls = EngineCalls(recognizer.result(), translator.result(), clock=self.clock, trace=trace)
+        try:
+            engines = recognizer.result(), translator.result()
+        except BaseException:
+            self.close()
+            raise
+        self._calls = EngineCalls(*engines, clock=self.clock, trace=trace)
 
     def _wake(self, stream: RuntimeStream) -> None:
         if stream.claim():

@@ -52,7 +52,7 @@ class WorkerPool(Executor):
         self._clock = clock or SystemClock()
         self._condition = threading.Condition()
         # Bounded by the callers: one ticket a stream, or one a job that holds credit.
-        self._queue: deque[Callable[[], None]] = deque()
+        self._queue: deque[tuple[Future[Any], Callable[[], None]]] = deque()
         self._workers: list[_Worker] = []
         self._watcher: threading.Thread | None = None
         self._idle = 0
@@ -73,7 +73,7 @@ class WorkerPool(Executor):
         with self._condition:
             if self._closed:
                 raise RuntimeClosedError(f"the {self._name} workers are closed")
-            self._queue.append(work)
+            self._queue.append((future, work))
             if len(self._queue) > self._idle and self._at_work() < self._size:
                 self._start_worker()
             self._condition.notify_all()
@@ -101,6 +101,8 @@ class WorkerPool(Executor):
         finally:
             with self._condition:
                 worker.deadline = worker.give_up = None
+                if self._closed:
+                    self._condition.notify_all()  # the watcher stays for the last call only
                 if worker.abandoned:
                     raise WorkerAbandonedError(f"{worker.thread.name} was given up")
 
@@ -108,8 +110,8 @@ class WorkerPool(Executor):
         """Take no more work; with ``cancel_futures`` drop what waits. ``wait`` is without limit."""
         with self._condition:
             self._closed = True
-            if cancel_futures:
-                self._queue.clear()
+            while cancel_futures and self._queue:
+                self._queue.popleft()[0].cancel()
             self._condition.notify_all()
         if wait:
             self.join(None)
@@ -159,7 +161,7 @@ class WorkerPool(Executor):
                     return
                 if not self._queue:
                     return
-                work = self._queue.popleft()
+                _, work = self._queue.popleft()
             work()
 
     def _watch(self) -> None:

@@ -1,0 +1,84 @@
+"""What the contract suite shares: runtimes by name, and readers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from decalage.audio import AudioChunk
+from decalage.clock import Clock
+from decalage.config import RuntimeOptions, StreamOptions
+from decalage.events import Settled, StreamEvent
+from decalage.flow.trace import Trace
+from decalage.runtimes.local import LocalRuntime
+from decalage.runtimes.pipeline import PipelineRuntime
+from decalage.runtimes.sequential import SequentialRuntime
+from decalage.runtimes.stream import RuntimeStream
+from decalage.testing.engines import FakeBlueprint, speech
+
+RUNTIMES: dict[str, type[SequentialRuntime] | type[PipelineRuntime]] = {
+    "sequential": SequentialRuntime,
+    "pipeline": PipelineRuntime,
+}
+
+
+@contextmanager
+def running(
+    name: str,
+    blueprint: FakeBlueprint | None = None,
+    *,
+    clock: Clock | None = None,
+    trace: Trace | None = None,
+    **options: Any,
+) -> Iterator[LocalRuntime]:
+    """A runtime that is closed at the end, and a check that its threads are gone then."""
+    before = set(threading.enumerate())
+    runtime = RUNTIMES[name](
+        blueprint or FakeBlueprint(), RuntimeOptions(**options), clock=clock, trace=trace
+    )
+    try:
+        yield runtime
+    finally:
+        runtime.close(30)
+    started = set(threading.enumerate()) - before
+    for thread in started:
+        thread.join(30)
+    left = [thread.name for thread in started if thread.is_alive()]
+    assert left == [], f"threads left after close: {left}"
+
+
+def interpret(runtime: LocalRuntime, words: list[int], **options: Any) -> list[StreamEvent]:
+    """Every event of one stream that is fed ``words`` while it is read."""
+    stream = runtime.open(StreamOptions(**options))
+    return fed(stream, speech(words))
+
+
+def fed(stream: RuntimeStream, chunk: AudioChunk) -> list[StreamEvent]:
+    """Every event of ``stream``, fed with ``chunk`` by another thread while it is read."""
+
+    def feed() -> None:
+        stream.feed(chunk)
+        stream.finish()
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    events = list(stream)
+    feeder.join()
+    return events
+
+
+def texts(events: list[Any], language: str = "en") -> list[str]:
+    """The text of each caption, the type of anything else."""
+    return [e.text[language] if e.type == "caption" else e.type for e in events]
+
+
+def take(reader: Iterator[StreamEvent], count: int) -> list[Any]:
+    """The next ``count`` events."""
+    return [next(reader) for _ in range(count)]
+
+
+def indices(events: list[StreamEvent]) -> list[int]:
+    """Indices of the settled events."""
+    return [event.index for event in events if isinstance(event, Settled)]
