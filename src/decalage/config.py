@@ -21,11 +21,11 @@ class SegmenterOptions:
     """Speech probability at which speech begins."""
     release: float = 0.35
     """Speech probability under which a frame counts as silence while speech is on."""
-    end_silence_s: float = 0.5
+    end_silence_s: float = 0.4
     """Silence that ends an utterance."""
     min_speech_s: float = 0.1
     """Shorter bursts are non-speech."""
-    pre_roll_s: float = 0.3
+    pre_roll_s: float = 0.5
     """Sound kept before the first speech frame, so that a soft first consonant is heard."""
     post_roll_s: float = 0.3
     """Sound kept after the last speech frame, at most ``end_silence_s``."""

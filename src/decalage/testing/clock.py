@@ -34,11 +34,17 @@ class ManualClock:
             self._waiting.pop(me, None)
 
     def advance(self, seconds: float) -> None:
-        """Move time on and wake every waiter that has a time to wait for."""
+        """Move time on and wake every waiter whose time has come."""
         with self._changed:
             self._now += seconds
-            due = [c for c, until in self._waiting.values() if until is not None and until <= self._now]
-        for condition in due:
+            due = {
+                thread: condition
+                for thread, (condition, until) in self._waiting.items()
+                if until is not None and until <= self._now
+            }
+            for thread in due:
+                del self._waiting[thread]  # woken: it waits again only when it says so
+        for condition in due.values():
             with condition:
                 condition.notify_all()
 

@@ -1,0 +1,194 @@
+"""A file or URL in any container and codec with sound, decoded by PyAV as it is read."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, seconds
+from decalage.errors import DamagedInputError, InputError
+from decalage.sources.downmix import Downmix
+from decalage.sources.riff import missing_bytes
+
+logger = logging.getLogger(__name__)
+
+_CHUNK = SAMPLE_RATE // 10
+_RATES = range(1_000, 768_001)
+_URL = re.compile(r"(https?|rtsps?|rtmps?|srt)://", re.IGNORECASE)
+_URL_TIMEOUT_S = (10.0, 20.0)
+"""To open, and for each read."""
+_EXACT = ("flac", "mov", "aiff")
+"""Containers whose stated length is counted, not guessed from a bit rate."""
+_SHORT_S = 0.5
+"""A file this much shorter than it says has lost its end."""
+
+
+class FileSource:
+    """Mono 16 kHz float32 from ``given``, a path or an http, rtsp, rtmp or srt URL.
+
+    Opened, and decoded to its first samples, on construction: raises ``InputError`` for what holds
+    no sound. Damage further on is decoded around, then told by ``DamagedInputError`` after the last
+    good sample. Memory holds one packet, whatever the length.
+    """
+
+    def __init__(self, given: str) -> None:
+        self.name = given
+        self._stopped = False
+        self._skipped = 0
+        self._decoded_s = 0.0
+        self._path = None if _URL.match(given) else _checked(given)
+        self._container, self._stream = self._open()
+        self.duration_s = self._duration()
+        self._blocks = self._decode()
+        self._first_block = next(self._blocks, None)
+        if self._first_block is None:
+            raise InputError(f"{given} holds no sound that can be decoded; check the file")
+
+    def __repr__(self) -> str:
+        return f"<FileSource {self.name!r} {self._decoded_s:.1f} s decoded>"
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def __iter__(self) -> Iterator[AudioChunk]:
+        first = 0
+        pending: Samples = np.zeros(0, np.float32)
+        for samples in self._resampled():
+            pending = np.concatenate([pending, samples])
+            while len(pending) >= _CHUNK and not self._stopped:
+                yield AudioChunk(first, pending[:_CHUNK])
+                first += _CHUNK
+                pending = pending[_CHUNK:]
+            if self._stopped:
+                break
+        if len(pending) and not self._stopped:
+            yield AudioChunk(first, pending)
+            first += len(pending)
+        self._container.close()
+        if not self._stopped:
+            self._tell_damage(seconds(first))
+
+    def _open(self) -> tuple[Any, Any]:
+        import av  # noqa: PLC0415 - loads FFmpeg
+
+        location = self.name if self._path is None else f"file:{self._path}"
+        try:
+            container = av.open(location, timeout=_URL_TIMEOUT_S if self._path is None else None)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise InputError(f"{self.name} cannot be opened as sound: {_reason(error)}") from error
+        if not container.streams.audio:
+            container.close()
+            raise InputError(f"{self.name} has no sound in it")
+        stream = container.streams.audio[0]
+        try:
+            stream.codec_context.open(strict=False)
+        except (av.error.FFmpegError, ValueError) as error:
+            container.close()
+            raise InputError(f"{self.name}: its sound cannot be decoded: {_reason(error)}") from error
+        return container, stream
+
+    def _duration(self) -> float | None:
+        """Seconds, where the container says something sane."""
+        if self._container.duration is None:
+            return None
+        duration_s = float(self._container.duration / 1_000_000)
+        return duration_s if 0 < duration_s < 30 * 24 * 3600 else None
+
+    def _decode(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """(rate, samples of shape (channels, n)) for each decoded frame; damage is counted, not raised."""
+        import av  # noqa: PLC0415
+
+        planar = av.AudioResampler(format="fltp")
+        packets = self._container.demux(self._stream)
+        while not self._stopped:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                frames = [made for frame in packet.decode() for made in planar.resample(frame)]
+            except av.error.EOFError:
+                return
+            except (av.error.FFmpegError, ValueError) as error:
+                logger.debug("%s: after %.2f s: %s", self.name, self._decoded_s, error)
+                self._skipped += 1
+                if not isinstance(error, av.error.InvalidDataError):
+                    return  # the connection or the disk, not a damaged packet
+                continue
+            for frame in frames:
+                if frame.samples:
+                    yield self._checked_rate(frame.sample_rate), _clean(frame.to_ndarray())
+
+    def _checked_rate(self, rate: int) -> int:
+        if rate not in _RATES:
+            raise InputError(f"{self.name} has a sample rate of {rate} Hz; 1 to 768 kHz can be read")
+        return rate
+
+    def _resampled(self) -> Iterator[Samples]:
+        import soxr  # noqa: PLC0415
+
+        block, form = self._first_block, (0, 0)
+        downmix = Downmix(1, SAMPLE_RATE)
+        resampler: Any = None
+        while block is not None:
+            rate, samples = block
+            if form != (rate, len(samples)):
+                if resampler is not None:
+                    yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+                form = (rate, len(samples))
+                downmix = Downmix(len(samples), rate)
+                resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+            mono = downmix(samples)
+            self._decoded_s += len(mono) / rate
+            yield np.clip(resampler.resample_chunk(mono), -1, 1)
+            block = next(self._blocks, None)
+        if resampler is not None:
+            yield np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1, 1)
+
+    def _tell_damage(self, heard_s: float) -> None:
+        if self._skipped:
+            raise DamagedInputError(
+                f"{self.name} is damaged: {self._skipped} pieces could not be decoded, {heard_s:.1f} s could"
+            )
+        claims = self._container.format.name.split(",")[0] in _EXACT
+        if claims and self.duration_s is not None and heard_s < self.duration_s - _SHORT_S:
+            raise DamagedInputError(
+                f"{self.name} ends early: it says {self.duration_s:.1f} s and holds {heard_s:.1f} s"
+            )
+        lost = 0 if self._path is None else missing_bytes(self._path)
+        if lost:
+            raise DamagedInputError(
+                f"{self.name} ends early: {lost} bytes of the sound it promises are not there, "
+                f"{heard_s:.1f} s are"
+            )
+
+
+def _checked(given: str) -> Path:
+    """The absolute path of an existing, non-empty file."""
+    path = Path(given)
+    try:
+        if path.is_dir():
+            raise InputError(f"{given} is a folder; name a file in it")
+        if not path.exists():
+            raise InputError(f"{given} does not exist; check the name")
+        if path.is_file() and path.stat().st_size == 0:
+            raise InputError(f"{given} is empty")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{given!r} cannot be read: {_reason(error)}") from error
+    return path.absolute()
+
+
+def _clean(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Finite and within ±1: damaged input gives neither by itself."""
+    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
+
+
+def _reason(error: Exception) -> str:
+    """What FFmpeg or the system says, without its number and its repetition of the name."""
+    text = getattr(error, "strerror", None) or str(error)
+    return " ".join(str(text).split())

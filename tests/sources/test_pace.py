@@ -1,0 +1,68 @@
+"""A paced source gives each chunk when its last sample is due."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+
+from decalage.audio import AudioChunk
+from decalage.sources.pace import Limited, Paced
+from decalage.testing import ManualClock
+
+
+class Steady:
+    """Ten chunks of a tenth of a second."""
+
+    name = "steady"
+    duration_s: float | None = 1.0
+
+    def __init__(self) -> None:
+        self.stopped = False
+
+    def __iter__(self) -> Iterator[AudioChunk]:
+        for number in range(10):
+            if self.stopped:
+                return
+            yield AudioChunk(number * 1600, np.zeros(1600, np.float32))
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def _collect(source: Paced, clock: ManualClock, times: list[float]) -> threading.Thread:
+    thread = threading.Thread(target=lambda: times.extend(clock.now() for _ in source))
+    thread.start()
+    return thread
+
+
+def test_chunks_come_at_absolute_times_and_a_late_reader_catches_up() -> None:
+    clock, times = ManualClock(), list[float]()
+    thread = _collect(Paced(Steady(), clock), clock, times)
+    clock.until_waiting(1)
+    clock.advance(0.55)
+    clock.until_waiting(1)
+    clock.advance(0.45)
+    thread.join(30)
+    assert times == [0.55] * 5 + [1.0] * 5
+
+
+def test_nothing_comes_before_it_is_due() -> None:
+    clock, times = ManualClock(), list[float]()
+    source = Paced(Steady(), clock)
+    thread = _collect(source, clock, times)
+    clock.until_waiting(1)
+    clock.advance(0.099)
+    clock.until_waiting(1)
+    source.stop()
+    thread.join(30)
+    assert times == []
+
+
+def test_limited_ends_at_its_sample() -> None:
+    source = Steady()
+    chunks = list(Limited(source, 0.25))
+    assert sum(len(chunk.samples) for chunk in chunks) == 4000
+    assert source.stopped
+    assert Limited(Steady(), 5.0).duration_s == 1.0
