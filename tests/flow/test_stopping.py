@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from decalage.flow.stopping import Ladder, Step, StopSignal
 from decalage.testing import ManualClock
@@ -42,7 +43,7 @@ def _ladder(limits: list[float]) -> tuple[Ladder, list[str], threading.Semaphore
         told.release()
 
     steps = [
-        Step(name, lambda name=name: step(name), limit) for name, limit in zip("abc", limits, strict=True)
+        Step(name, partial(step, name), limit) for name, limit in zip("abc", limits, strict=True)
     ]
     return Ladder(steps), taken, told
 

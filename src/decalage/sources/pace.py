@@ -40,7 +40,7 @@ class Limited:
 
     def __init__(self, source: AudioSource, duration_s: float) -> None:
         self.name = source.name
-        self.duration_s = duration_s if source.duration_s is None else min(duration_s, source.duration_s)
+        self.duration_s: float | None = min(duration_s, source.duration_s or duration_s)
         self._source = source
         self._last = sample_count(duration_s)
 

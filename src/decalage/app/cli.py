@@ -1,0 +1,59 @@
+"""The command line: parses, runs, and turns every error into one line and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import click
+
+from decalage.app.commands.doctor import doctor
+from decalage.app.commands.models import models
+from decalage.app.commands.translate import translate
+from decalage.errors import DecalageError
+
+EPILOG = (
+    "Exit codes: 0 done; 1 some speech failed or the input was damaged; 2 bad usage or input; "
+    "3 something is not installed; 130 Ctrl-C, after what was said is captioned."
+)
+
+
+@click.group(
+    epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="decalage", prog_name="decalage")
+def command() -> None:
+    r"""Live speech translation on the CPU you have.
+
+    \b
+    decalage translate talk.mp4 --to pt        captions on screen
+    decalage translate talk.mp4 -o talk.jsonl  events into a file
+    decalage doctor                            what works here
+    """
+
+
+command.add_command(translate)
+command.add_command(models)
+command.add_command(doctor)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code = command.main(arguments, prog_name="decalage", standalone_mode=False)
+    except click.ClickException as error:
+        _tell(error.format_message())
+        code = 2
+    except click.exceptions.Abort:
+        code = 130
+    except KeyboardInterrupt:
+        code = 130
+    except DecalageError as error:
+        _tell(str(error))
+        code = error.exit_code
+    logging.shutdown()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(message: str) -> None:
+    click.echo(f"decalage: {' '.join(message.split())}", err=True)

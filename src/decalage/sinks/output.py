@@ -1,0 +1,82 @@
+"""Text going out line by line, with the system's refusals as errors of ours."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import TextIO
+
+from decalage.errors import OutputError
+
+
+class ReaderGoneError(OutputError):
+    """Raised when whoever read standard output has gone (``| head``): stop, there is no one to tell."""
+
+    exit_code = 0
+
+
+class TextOutput:
+    """Writes lines and flushes each, so that what stands there is valid at any moment."""
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self._stream = stream
+        self._name = name
+        self._owned = False
+        self._closed = False
+
+    @classmethod
+    def to_path(cls, path: str) -> TextOutput:
+        """A new file, replacing an old one. Raises ``OutputError``."""
+        try:
+            output = cls(Path(path).open("w", encoding="utf-8", newline="\n"), path)  # noqa: SIM115 - close() closes it
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+        output._owned = True
+        return output
+
+    def __repr__(self) -> str:
+        return f"<TextOutput {self._name}>"
+
+    def line(self, text: str) -> None:
+        """Write ``text`` and a line end. Raises ``OutputError``, ``ReaderGoneError`` for a closed pipe."""
+        try:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+        except OSError as error:
+            raise self.refusal(error) from error
+
+    def refusal(self, error: OSError) -> OutputError:
+        """What to raise for ``error``; a stream of which a write failed is not flushed again at exit."""
+        self._abandon()
+        if error.errno == errno.EPIPE:
+            return ReaderGoneError(f"{self._name} is no longer read")
+        return OutputError(f"cannot write {self._name}: {_reason(error)}")
+
+    def close(self) -> None:
+        """Close a file; standard output is only flushed. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._owned:
+                self._stream.close()
+            else:
+                self._stream.flush()
+        except OSError as error:
+            raise self.refusal(error) from error
+
+    def _abandon(self) -> None:
+        """Let the unwritten rest go nowhere, or the interpreter would fail on it once more at exit."""
+        self._closed = True
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+        except (OSError, ValueError):
+            return  # no file behind it: nothing will be flushed
+
+
+def _reason(error: OSError) -> str:
+    hints = {errno.ENOSPC: "the disk is full", errno.ENOENT: "the folder does not exist"}
+    return hints.get(error.errno or 0, (error.strerror or str(error)).lower())

@@ -1,0 +1,50 @@
+"""The end of a run in a few lines."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from decalage.events import Spread, Summary
+
+
+def print_summary(summary: Summary, stream: TextIO) -> None:
+    """Write what was done, the lag first, to ``stream``; what was not measured is left out."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for name, value in _rows(summary):
+        table.add_row(name, value)
+    console = Console(file=stream, highlight=False)
+    console.print()
+    console.print(table)
+
+
+def _rows(summary: Summary) -> list[tuple[str, str]]:
+    rows = []
+    if summary.lag is not None:
+        rows.append(("lag", f"{_spread(summary.lag)}   (end of speech → caption)"))
+    if summary.latency is not None:
+        rows.append(("latency", f"{_spread(summary.latency)}   (utterance complete → caption)"))
+    if summary.rtf is not None and summary.rtf > 0:
+        rows.append(("speed", f"{1 / summary.rtf:.1f} × real time (RTF {summary.rtf:.3f})"))
+    told = [f"{summary.captions} captions"]
+    counts = {"failed": summary.failures, "no speech": summary.rejected, "gaps": summary.gaps}
+    told += [f"{count} {name}" for name, count in counts.items() if count]
+    rows.append(("speech", f"{summary.audio_s:.1f} s in {summary.wall_s:.1f} s: {', '.join(told)}"))
+    rows.append(
+        (
+            "cost",
+            f"load {summary.load:.2f}, CPU {summary.cpu_percent:.0f} %, "
+            f"memory {summary.memory_mb:.0f} MB, start {summary.cold_start_s:.1f} s",
+        )
+    )
+    if summary.damaged:
+        rows.append(("damaged", summary.damaged))
+    return rows
+
+
+def _spread(spread: Spread) -> str:
+    return f"mean {spread.mean:.2f} s, median {spread.p50:.2f}, 95 % {spread.p95:.2f}, worst {spread.max:.2f}"

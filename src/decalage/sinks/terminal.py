@@ -1,0 +1,137 @@
+"""Captions for a person at a terminal, or at the end of a pipe.
+
+On a terminal settled captions scroll up and the last line is rewritten: what is being said, or how
+far the stream is. In a pipe there are only plain lines, no control codes, nothing rewritten.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.text import Text
+
+from decalage.events import Caption, Event, Failure, Gap, Partial, Settled
+from decalage.sinks.captions import Show, clean, clock, shown
+from decalage.sinks.output import TextOutput
+
+_NARROW = 44
+"""Columns under which the time stands above the text, not beside it."""
+_INDENT = 7
+"""The width of ``mm:ss`` and two spaces."""
+
+
+class TerminalSink:
+    """Source above translation, time at the left, lag at the end of the last line."""
+
+    def __init__(self, console: Console, *, show: Show, live: bool) -> None:
+        self._console = console
+        self._show = show
+        self._output = TextOutput(console.file, "standard output")  # type: ignore[arg-type]
+        self._live = Live(console=console, auto_refresh=False, transient=True) if live else None
+        if not console.is_terminal:
+            self._live = None
+        if self._live is not None:
+            self._live.start()
+        self._partials: dict[int, Partial] = {}
+
+    def write(self, event: Event) -> None:
+        try:
+            if isinstance(event, Partial):
+                self._partials[event.index] = event
+            elif isinstance(event, Settled):
+                self._partials.pop(event.index, None)
+                self._settled(event)
+            self._rewrite(event)
+        except OSError as error:
+            raise self._output.refusal(error) from error
+
+    def close(self) -> None:
+        try:
+            if self._live is not None:
+                self._live.stop()
+            self._output.close()
+        except OSError as error:
+            raise self._output.refusal(error) from error
+
+    def _settled(self, event: Settled) -> None:
+        block = settled_block(event, self._show, self._console.width, rich=self._console.is_terminal)
+        if block is not None:
+            self._console.print(block)
+            self._console.file.flush()
+
+    def _rewrite(self, event: Event) -> None:
+        """The last line: provisional text where there is some, else the stream's state."""
+        if self._live is None:
+            return
+        if self._partials:
+            blocks = [_provisional(p, self._show, self._console.width) for p in self._partials.values()]
+            self._live.update(Group(*blocks), refresh=True)
+        elif isinstance(event, Settled):
+            lag = f" · lag {event.lag:.1f} s" if isinstance(event, Caption) and event.lag else ""
+            self._live.update(Text(f"listening · {clock(event.end)}{lag}", "dim", no_wrap=True), refresh=True)
+        elif event.type == "start":
+            self._live.update(Text("listening", "dim"), refresh=True)
+
+
+def settled_block(event: Settled, show: Show, width: int, *, rich: bool) -> RenderableType | None:
+    """The lines of a settled event, or None for one that is not shown."""
+    lines = _lines(event, show)
+    if not lines:
+        return None
+    return _placed(clock(event.start), lines, width if rich else 1_000_000)
+
+
+def _lines(event: Settled, show: Show) -> list[Text]:
+    if isinstance(event, Caption):
+        return _caption_lines(event, show)
+    if isinstance(event, Gap):
+        why = f"{event.end - event.start:.1f} s not captioned: {event.cause}"
+        return [Text(f"[{why}]", "yellow")]
+    if isinstance(event, Failure):
+        heard = [Text(clean(text)) for text in event.text.values()]
+        return [*heard, Text(f"[{event.stage} failed: {clean(event.error)}]", "red")]
+    return []
+
+
+def _caption_lines(event: Caption, show: Show) -> list[Text]:
+    texts = shown(event, show)
+    named = len(texts) > 2
+    lines = []
+    for language, text in texts:
+        style = "bold" if language != event.source or len(texts) == 1 else "dim"
+        lines.append(Text(f"{language}: {text}" if named else text, style))
+    for target, error in event.errors.items():
+        lines.append(Text(f"[{target} failed: {clean(error)}]", "red"))
+    if event.lag is not None and lines:
+        lines[-1].append(f"  +{event.lag:.1f} s", "not bold dim cyan")
+    return lines
+
+
+def _provisional(event: Partial, show: Show, width: int) -> RenderableType:
+    lines = [Text(text + " …", "dim italic") for _, text in shown(event, show)]
+    return _placed(clock(event.start), lines, width)
+
+
+def _placed(time: str, lines: list[Text], width: int) -> RenderableType:
+    """``lines`` with their time: beside them with a hanging indent, above them where it is narrow."""
+    if width < _NARROW:
+        return Group(Text(time, "dim"), *lines)
+    if width >= 1_000_000:
+        return Text("\n").join(
+            Text.assemble(f"{time:<{_INDENT}}" if not number else " " * _INDENT, line)
+            for number, line in enumerate(lines)
+        )
+    head = Text.assemble((f"{time:<{_INDENT}}", "dim"))
+    wrapped = [Padding(line, (0, 0, 0, _INDENT)) for line in lines[1:]]
+    return Group(_beside(head, lines[0]), *wrapped)
+
+
+def _beside(head: Text, line: Text) -> RenderableType:
+    from rich.table import Table  # noqa: PLC0415 - only for wide terminals
+
+    table = Table.grid(padding=0)
+    table.add_column(width=_INDENT, no_wrap=True)
+    table.add_column()
+    table.add_row(head, line)
+    return table

