@@ -49,7 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = 130
     except DecalageError as error:
-        _tell(str(error))
+        if error.exit_code:
+            _tell(str(error))
         code = error.exit_code
     logging.shutdown()
     sys.exit(code if isinstance(code, int) else 0)

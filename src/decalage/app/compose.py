@@ -71,19 +71,20 @@ def shared_vad() -> SileroModel:
     return SileroModel()
 
 
-def make_runtime(settings: Settings, *, trace: Trace | None = None) -> LocalRuntime:
-    """A runtime with its models loaded. Every refusal comes before the first model is read.
-
-    Raises ``UnsupportedPairError``, ``UsageError`` and ``MissingPartError``.
-    """
-    kind = RUNTIMES.get(settings.runtime)
-    if kind is None:
-        raise UsageError(f"no runtime {settings.runtime!r}; there are {', '.join(RUNTIMES)}")
-    return kind(make_blueprint(settings), settings.runtime_options(), trace=trace)
+def make_runtime(
+    settings: Settings, blueprint: ModelBlueprint, *, trace: Trace | None = None
+) -> LocalRuntime:
+    """A runtime with its models loaded. Raises ``MissingPartError`` for one that does not load."""
+    return RUNTIMES[settings.runtime](blueprint, settings.runtime_options(), trace=trace)
 
 
 def make_blueprint(settings: Settings) -> ModelBlueprint:
-    """Finds the models that ``settings`` asks for, without loading them."""
+    """Checks all of ``settings`` and finds the models they ask for, without loading them.
+
+    Raises ``UnsupportedPairError``, ``UsageError`` and ``MissingPartError``.
+    """
+    if settings.runtime not in RUNTIMES:
+        raise UsageError(f"no runtime {settings.runtime!r}; there are {', '.join(RUNTIMES)}")
     options = settings.stream_options()
     directions = {}
     for target in options.targets:

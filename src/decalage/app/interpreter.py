@@ -8,7 +8,7 @@ from os import PathLike
 from types import TracebackType
 from typing import TypeAlias
 
-from decalage.app.compose import make_runtime, open_source, start_event
+from decalage.app.compose import make_blueprint, make_runtime, open_source, start_event
 from decalage.app.session import Session
 from decalage.app.settings import Settings
 from decalage.config import Pace, RuntimeName, StreamOptions
@@ -20,7 +20,7 @@ Input: TypeAlias = str | PathLike[str]
 
 
 class Interpreter:
-    """Translates speech on this machine. Models load once, on entering or first use.
+    """Translates speech on this machine. Models load once, when it is made.
 
     ::
 
@@ -51,7 +51,7 @@ class Interpreter:
             model=model or base.model,
             runtime=runtime or base.runtime,
         )
-        self._runtime = make_runtime(self.settings)
+        self._runtime = make_runtime(self.settings, make_blueprint(self.settings))
 
     def __repr__(self) -> str:
         pair = f"{self.settings.source} → {', '.join(self.settings.targets)}"

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import click
 
-from decalage.app.compose import make_runtime, open_sinks, open_source, start_event
+from decalage.app.compose import make_blueprint, make_runtime, open_sinks, open_source, start_event
 from decalage.app.options import EncoderWindowType, LanguagesType, load_config
 from decalage.app.progress import progress
 from decalage.app.session import Session
@@ -182,13 +182,13 @@ def translate(
 
 def run(given: str, settings: Settings, outputs: _Outputs) -> int:
     """Caption ``given``; what is refused is refused before a model loads. Gives the exit code."""
-    settings.stream_options()
+    blueprint = make_blueprint(settings)
     source = open_source(given, settings)
     with ExitStack() as stack:
         sinks = open_sinks(outputs.form, outputs.outputs, show=outputs.show, live=settings.pace == "realtime")
         for sink in sinks:
             stack.callback(sink.close)
-        runtime = make_runtime(settings)
+        runtime = make_runtime(settings, blueprint)
         stack.callback(runtime.close)
         stream = runtime.run(source, settings.stream_options())
         session = Session(runtime, stream, start_event(settings, source.name))
