@@ -21,12 +21,13 @@ class SegmenterOptions:
     """Speech probability at which speech begins."""
     release: float = 0.35
     """Speech probability under which a frame counts as silence while speech is on."""
-    end_silence_s: float = 0.4
+    end_silence_s: float = 0.5
     """Silence that ends an utterance."""
     min_speech_s: float = 0.1
     """Shorter bursts are non-speech."""
-    pre_roll_s: float = 0.5
-    """Sound kept before the first speech frame, so that a soft first consonant is heard."""
+    pre_roll_s: float = 1.0
+    """Sound kept before the first speech frame: voice activity is late on a soft onset, and at the
+    start of a stream by up to 0.8 s."""
     post_roll_s: float = 0.3
     """Sound kept after the last speech frame, at most ``end_silence_s``."""
     max_utterance_s: float = 20.0

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from decalage.audio import Samples
+from decalage.audio import Samples, sample_count
 from decalage.config import RecognizerOptions
 from decalage.errors import EngineError, ModelDamagedError, ModelMissingError, UsageError
 from decalage.speech import Decoding, Rejection, Transcript, Utterance
@@ -28,8 +28,8 @@ _TOKENS_PER_S = 12
 """Fast English speech is about 6 tokens a second; twice that bounds a decode that has lost its way."""
 _TOKENS_AT_MOST = 224
 """Half of Whisper's text context, as in its reference decoder."""
+_CONTEXT_TOKENS = 448
 _PROMPT_TOKENS_AT_MOST = 200
-_FRAMES_PER_S = 100
 _LOOP_RATIO = 2.4
 """Compression ratio of a loop, Whisper's own threshold."""
 _NO_SPEECH = 0.6
@@ -147,7 +147,8 @@ class WhisperRecognizer:
             beam_size=options.beam,
             patience=1,
             length_penalty=1,
-            max_length=len(prompt) + limit,
+            # CTranslate2 takes this as prompt and text, and allows the text at most half of it.
+            max_length=min(_CONTEXT_TOKENS, max(2 * limit, len(prompt) + limit)),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
@@ -168,15 +169,11 @@ class WhisperRecognizer:
         return _Attempt(text, decoding, _doubt(text, ratio, len(tokens) >= limit))
 
     def _encoder_input(self, samples: Samples, window: float) -> Any:
-        """Log-mel features, shape (1, mels, 100 × window): the sound's own, then zeros.
-
-        Padding the features and not the sound is what faster-whisper does, so that texts agree.
-        """
-        frames = round(window * _FRAMES_PER_S)
-        features = self._features(samples)[:, :frames]
-        padded = np.zeros((1, features.shape[0], frames), np.float32)
-        padded[0, :, : features.shape[1]] = features
-        return self._view.from_array(padded)
+        """Log-mel features, shape (1, mels, 100 × window), of ``samples`` followed by silence."""
+        padded = np.zeros(sample_count(window), np.float32)
+        padded[: len(samples)] = samples
+        features = self._features(padded, padding=0)
+        return self._view.from_array(np.ascontiguousarray(features[None], dtype=np.float32))
 
     def _tokenizer(self, language: str) -> Any:
         from faster_whisper.tokenizer import Tokenizer  # noqa: PLC0415

@@ -94,7 +94,7 @@ _option(
 _option(
     "--max-utterance",
     "max_utterance_s",
-    type=click.FloatRange(2, 28),
+    type=click.FloatRange(5, 28),
     metavar="S",
     help="Longer speech is cut at its quietest point.",
 )
