@@ -57,7 +57,7 @@ class TerminalSink:
     def _settled(self, event: Settled) -> None:
         block = settled_block(event, self._show, self._console.width, rich=self._console.is_terminal)
         if block is not None:
-            self._console.print(block)
+            self._console.print(block, soft_wrap=not self._console.is_terminal)
             self._console.file.flush()
 
     def _rewrite(self, event: Event) -> None:

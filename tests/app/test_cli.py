@@ -1,0 +1,245 @@
+"""The command line: one line and the right exit code for what cannot be done, captions for the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decalage.app.cli import main
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+ASK_NOT = str(SAMPLES / "ask-not.flac")
+TALK = str(SAMPLES / "talk.flac")
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program in a process of its own, captured."""
+    return subprocess.run(
+        [sys.executable, "-m", "decalage", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=110,
+        check=False,
+    )
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Exit code and the one line of a refusal, which writes nothing to standard output."""
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = told.err.splitlines()
+    assert len(lines) == 1, told.err
+    assert isinstance(stop.value.code, int)
+    return stop.value.code, lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["translate", "nothing.wav"], 2, "does not exist"),
+        (["translate", str(SAMPLES)], 2, "is a folder"),
+        (["translate", str(SAMPLES / "README.md")], 2, "cannot be opened as sound"),
+        (["translate", ASK_NOT, "--to", "xx"], 2, "supported: en→pt, pt→en"),
+        (["translate", ASK_NOT, "--to", "english"], 2, "is not a language code"),
+        (["translate", ASK_NOT, "--from", "auto"], 2, "auto"),
+        (["translate", ASK_NOT, "--from", "pt", "--to", "en", "--model", "tiny.en"], 2, "hears en"),
+        (["translate", ASK_NOT, "--model", "huge"], 2, "no model 'huge'"),
+        (["translate", ASK_NOT, "--model", "small", "--offline"], 3, "decalage models add small"),
+        (["translate", ASK_NOT, "-o", "/nowhere/x.txt"], 2, "the folder does not exist"),
+        (["translate", ASK_NOT, "-o", "captions.pdf"], 2, ".jsonl and .txt"),
+        (["translate", ASK_NOT, "--runtime", "magic"], 2, "'pipeline', 'sequential'"),
+        (["translate", ASK_NOT, "--encoder-window", "45"], 2, "between 1 and 30"),
+        (["translate", ASK_NOT, "--bogus"], 2, "--bogus"),
+        (["translate"], 2, "INPUT"),
+        (["dance"], 2, "dance"),
+        (["models", "path", "huge"], 2, "no model"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_with_its_code(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str
+) -> None:
+    got, line = refused(capsys, *arguments)
+    assert got == code
+    assert words in line
+    assert line.startswith("decalage: ")
+
+
+def test_a_refusal_leaves_no_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text("kept\n")
+    assert refused(capsys, "translate", ASK_NOT, "--to", "xx", "-o", str(path))[0] == 2
+    assert refused(capsys, "translate", "nothing.wav", "-o", str(path))[0] == 2
+    assert path.read_text() == "kept\n"
+
+
+def test_precedence_is_command_line_then_environment_then_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('to = "aa"\n')
+    given = ["translate", ASK_NOT, "--config", str(config)]
+    assert "en→aa" in refused(capsys, *given)[1]
+    monkeypatch.setenv("DECALAGE_TO", "bb")
+    assert "en→bb" in refused(capsys, *given)[1]
+    assert "en→cc" in refused(capsys, *given, "--to", "cc")[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [('two = "pt"', "unknown key 'two'"), ("to =", "is not TOML"), ("beam = 99", "99 is not in the range")],
+)
+def test_a_config_file_with_a_mistake_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, words: str
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(content)
+    code, line = refused(capsys, "translate", ASK_NOT, "--config", str(config))
+    assert code == 2
+    assert words in line
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    told = capsys.readouterr().out
+    for word in ("translate", "models", "doctor", "Exit codes"):
+        assert word in told
+
+
+@pytest.mark.real
+def test_a_file_becomes_events_as_published() -> None:
+    done = run("translate", ASK_NOT, "--format", "jsonl", "--offline")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[0]["type"] == "start"
+    assert events[0]["version"] == 1
+    captions = [event for event in events if event["type"] == "caption"]
+    assert [event["index"] for event in captions] == list(range(len(captions)))
+    heard = " ".join(event["text"]["en"] for event in captions).lower()
+    assert "ask not" in heard
+    assert "fellow americans" in heard
+    assert "país" in " ".join(event["text"]["pt"] for event in captions).lower()
+    assert captions[0]["latency"] is None
+    summary = events[-1]
+    assert summary["type"] == "summary"
+    assert summary["captions"] == len(captions)
+    assert summary["audio_s"] == 11.0
+    assert summary["lag"] is None
+    assert summary["rtf"] > 0
+
+
+@pytest.mark.real
+def test_both_runtimes_say_the_same() -> None:
+    texts = []
+    for runtime in ("sequential", "pipeline"):
+        done = run(
+            "translate", TALK, "--runtime", runtime, "--format", "jsonl", "--offline", "--duration", "30"
+        )
+        captions = [json.loads(line) for line in done.stdout.splitlines()]
+        texts.append([(c["start"], c["end"], c["text"]) for c in captions if c["type"] == "caption"])
+    assert texts[0] == texts[1]
+    assert len(texts[0]) > 5
+
+
+@pytest.mark.real
+def test_raw_sound_on_standard_input_is_captioned() -> None:
+    from decalage.sources.file import FileSource  # noqa: PLC0415
+
+    samples = np.concatenate([chunk.samples for chunk in FileSource(ASK_NOT)])
+    raw = (samples * 32_767).astype("<i2").tobytes()
+    done = subprocess.run(
+        [sys.executable, "-m", "decalage", "translate", "-", "--format", "txt", "--show", "source"],
+        input=raw,
+        capture_output=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ask not" in done.stdout.decode().lower()
+
+
+@pytest.mark.real
+def test_truncated_sound_is_captioned_as_far_as_it_goes_then_told(tmp_path: Path) -> None:
+    from decalage.sources.file import FileSource  # noqa: PLC0415
+
+    samples = np.concatenate([chunk.samples for chunk in FileSource(ASK_NOT)])
+    path = tmp_path / "whole.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes((samples * 32_767).astype("<i2").tobytes())
+    path.write_bytes(path.read_bytes()[:100_000])
+    done = run("translate", str(path), "--format", "jsonl", "--offline")
+    assert done.returncode == 1
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "americans" in events[1]["text"]["en"].lower()
+    assert "ends early" in events[-1]["damaged"]
+
+
+@pytest.mark.real
+def test_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "decalage", "translate", ASK_NOT, "--offline"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["decalage: cannot write standard output: the disk is full"]
+
+
+def _live(*arguments: str) -> subprocess.Popen[str]:
+    live = ("--pace", "realtime", "--offline", "--format", "jsonl")
+    return subprocess.Popen(
+        [sys.executable, "-m", "decalage", "translate", TALK, *live, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)], ids=["ctrl-c", "sigterm"]
+)
+def test_a_stop_in_the_middle_of_speech_captions_the_last_word(number: int, code: int) -> None:
+    """The first caption comes while the speaker is in the next phrase: that is when to stop."""
+    process = _live()
+    assert process.stdout is not None
+    lines = [process.stdout.readline(), process.stdout.readline()]
+    process.send_signal(number)
+    rest, errors = process.communicate(timeout=60)
+    events = [json.loads(line) for line in [*lines, *rest.splitlines()]]
+    assert process.returncode == code, errors
+    captions = [event for event in events if event["type"] == "caption"]
+    assert len(captions) == 2, events
+    assert events[-1]["type"] == "summary"
+    stopped = events[-1]["audio_s"]
+    assert captions[-1]["end"] == pytest.approx(stopped, abs=0.01), "the open utterance was flushed"
+
+
+@pytest.mark.real
+def test_duration_flushes_and_ends_with_success() -> None:
+    process = _live("--duration", "9.0")
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    events = [json.loads(line) for line in out.splitlines()]
+    assert events[-1]["audio_s"] == pytest.approx(9.0)
+    assert events[-1]["lag"]["p50"] > 0
+    assert events[-2]["end"] == pytest.approx(9.0)
