@@ -73,8 +73,7 @@ def test_damage_is_raised_after_the_last_caption(tmp_path: Path) -> None:
     path = tmp_path / "half.flac"
     data = ASK_NOT.read_bytes()
     path.write_bytes(data[: len(data) * 2 // 3])
-    captions = []
+    captions: list[Caption] = []
     with Interpreter() as interpreter, pytest.raises(DamagedInputError, match=r"half\.flac"):
-        for caption in interpreter.translate(path):
-            captions.append(caption)
+        captions.extend(interpreter.translate(path))
     assert captions

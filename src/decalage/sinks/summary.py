@@ -11,15 +11,20 @@ from decalage.events import Spread, Summary
 
 
 def print_summary(summary: Summary, stream: TextIO) -> None:
-    """Write what was done, the lag first, to ``stream``; what was not measured is left out."""
+    """Write ``summary_table`` to ``stream``."""
+    console = Console(file=stream, highlight=False)
+    console.print()
+    console.print(summary_table(summary))
+
+
+def summary_table(summary: Summary) -> Table:
+    """What was done, the lag first; what was not measured is left out."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
     for name, value in _rows(summary):
         table.add_row(name, value)
-    console = Console(file=stream, highlight=False)
-    console.print()
-    console.print(table)
+    return table
 
 
 def _rows(summary: Summary) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ def compression_ratio(text: str) -> float:
 
 
 def repeats(text: str) -> bool:
-    """Whether a run of 1 to 12 words stands four times (one or two words) or three times in a row."""
+    """Whether a run of words stands in a row: one word five times, two four times, 3 to 12 three times."""
     spoken = words(text)
     for size in range(1, 13):
         needed = _REPEATED_RUNS + (2 if size == 1 else 1 if size == 2 else 0)
