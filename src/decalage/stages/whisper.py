@@ -93,7 +93,7 @@ class WhisperRecognizer:
         return f"<WhisperRecognizer {self._name} on {self._model.device} {self._model.compute_type}>"
 
     def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
-        """Text of ``utterance``, up to 30 s; a decode that loops is tried again at the full window.
+        """Text of ``utterance``, up to 30 s; a loop is tried again at the full window, without the prompt.
 
         Raises ``EngineError`` for longer sound or when the engine fails, ``UsageError`` for a
         language the model does not hear.
@@ -111,12 +111,12 @@ class WhisperRecognizer:
         tokenizer = self._tokenizer(options.language)
         first_s = window_s(utterance.duration, options.encoder_window)
         attempts: list[_Attempt] = []
-        plans: list[tuple[float, dict[str, int]]] = [(first_s, {})]
-        if first_s < FULL_S:
-            plans.append((FULL_S, {}))
-        plans.append((FULL_S, {"no_repeat_ngram_size": 3}))
-        for window, extra in plans:
-            attempt = self._attempt(utterance, options, tokenizer, window, extra)
+        plans: list[tuple[float, str | None, dict[str, int]]] = [(first_s, options.prompt, {})]
+        if first_s < FULL_S or options.prompt:
+            plans.append((FULL_S, None, {}))
+        plans.append((FULL_S, None, {"no_repeat_ngram_size": 3}))
+        for window, prompt, extra in plans:
+            attempt = self._attempt(utterance, options.beam, tokenizer, window, prompt, extra)
             attempts.append(attempt)
             if attempt.doubt is None:
                 break
@@ -134,17 +134,18 @@ class WhisperRecognizer:
     def _attempt(
         self,
         utterance: Utterance,
-        options: RecognizerOptions,
+        beam: int,
         tokenizer: Any,
         window: float,
+        before: str | None,
         extra: dict[str, int],
     ) -> _Attempt:
         limit = token_limit(utterance.duration)
-        prompt = self._prompt(tokenizer, options.prompt)
+        prompt = self._prompt(tokenizer, before)
         result = self._model.generate(
             self._encoder_input(utterance.samples, window),
             [prompt],
-            beam_size=options.beam,
+            beam_size=beam,
             patience=1,
             length_penalty=1,
             # CTranslate2 takes this as prompt and text, and allows the text at most half of it.
