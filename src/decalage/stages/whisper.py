@@ -35,12 +35,14 @@ _LOOP_RATIO = 2.4
 _NO_SPEECH = 0.6
 _UNSURE = -1.0
 """Mean log-probability; with no-speech probability above 0.6 Whisper takes the sound for silence."""
+_SURELY_NO_SPEECH = 0.8
+_LESS_SURE = -0.5
+"""The "you" and "Thank you." that Whisper hears in music: short, fairly sure of themselves."""
 _LOST = -1.6
 """Mean log-probability of text that has nothing to do with the sound, whatever else it says."""
 _SPARSE_TOKENS_PER_S = 0.5
 """Speech, pauses included, has several tokens a second."""
 _SPARSE_NO_SPEECH = 0.3
-_SPARSE_UNSURE = -0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,16 +217,18 @@ def _doubt(text: str, ratio: float, capped: bool) -> str | None:
 
 
 def _is_silence(decoding: Decoding, duration_s: float) -> bool:
-    """Whisper's rule for silence, a floor under which no text is believed, and too few words.
+    """Whether sound without speech explains a decode better than its text does.
 
-    The last catches the "Thank you." that Whisper likes to hear in twenty seconds of music.
+    Thresholds from the evaluation speech: of 230 utterances the surest "no speech" is 0.66, at a mean
+    log-probability of −0.4, while noise and music that pass for speech give 0.5 to 0.95.
     """
     unsure, doubted = decoding.mean_log_probability, decoding.no_speech_probability
     sparse = decoding.tokens < _SPARSE_TOKENS_PER_S * duration_s
     return (
-        (doubted > _NO_SPEECH and unsure < _UNSURE)
-        or unsure < _LOST
-        or (sparse and doubted > _SPARSE_NO_SPEECH and unsure < _SPARSE_UNSURE)
+        unsure < _LOST
+        or (doubted > _NO_SPEECH and unsure < _UNSURE)
+        or (doubted > _SURELY_NO_SPEECH and unsure < _LESS_SURE)
+        or (sparse and doubted > _SPARSE_NO_SPEECH and unsure < _LESS_SURE)
     )
 
 
