@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import Literal
 
 from decalage.errors import ModelMissingError, UnsupportedPairError, UsageError
+from decalage.languages import primary
+from decalage.store import firefox
 from decalage.store.catalogue import RECOGNIZERS, TRANSLATORS, WHISPER_FILES, Model
 from decalage.store.files import cache_folder, join, verify
 from decalage.store.hub import download, offline_by_environment
 from decalage.store.packages import locate_all
 
 Where = Literal["cache", "package", "hub"]
+
+_FIREFOX = "firefox:"
 
 _ENGLISH_ONLY_VOCABULARY = 51_864
 """Lines in the vocabulary of a Whisper model that knows English alone; the others have one more."""
@@ -57,10 +61,16 @@ def find_translator(source: str, target: str) -> Path:
     Raises ``UnsupportedPairError`` listing what there is, ``ModelMissingError`` when its package is
     not installed.
     """
+    cached = firefox.find_cached(source, target)
+    if cached is not None:
+        return cached
     model = TRANSLATORS.get((source, target))
     if model is None:
-        known = ", ".join(f"{a}→{b}" for a, b in TRANSLATORS)
-        raise UnsupportedPairError(f"no model translates {source}→{target}; supported: {known}")
+        known = ", ".join(f"{a}→{b}" for a, b in [*TRANSLATORS, *firefox.cached_pairs()])
+        raise UnsupportedPairError(
+            f"no model translates {source}→{target}; supported: {known}; "
+            f"to ask Firefox for more: decalage models add firefox:{source}-{target}"
+        )
     folder = _local(model)
     if folder is None:
         raise ModelMissingError(
@@ -71,7 +81,8 @@ def find_translator(source: str, target: str) -> Path:
 
 def available_pairs() -> list[tuple[str, str]]:
     """The language pairs whose models are on this machine."""
-    return [pair for pair, model in TRANSLATORS.items() if locate_all(model) is not None]
+    carried = [pair for pair, model in TRANSLATORS.items() if locate_all(model) is not None]
+    return list(dict.fromkeys([*carried, *firefox.cached_pairs()]))
 
 
 def recognizer_languages(folder: Path) -> list[str]:
@@ -86,13 +97,17 @@ def recognizer_languages(folder: Path) -> list[str]:
 def list_models() -> list[ModelRecord]:
     """Every model known by name."""
     recognizers = [_record(model, "recognizer") for model in RECOGNIZERS.values()]
-    return recognizers + [_record(model, "translator") for model in TRANSLATORS.values()]
+    translators = [_record(model, "translator") for model in TRANSLATORS.values()]
+    for source, target in firefox.cached_pairs():
+        size = _size_mb(firefox.folder_of(source, target))
+        translators.append(ModelRecord(f"{source}-{target}", "translator", "cache", size))
+    return recognizers + translators
 
 
 def model_path(name: str, *, offline: bool = False) -> Path:
     """The folder of a recognizer by name or path, or of a translator by its pair, ``en-pt``."""
     source, _, target = name.partition("-")
-    if (source, target) in TRANSLATORS:
+    if (source, target) in available_pairs():
         return find_translator(source, target)
     return find_recognizer(name, offline=offline)
 
@@ -102,9 +117,25 @@ def add_model(name: str, *, again: bool = False) -> Path:
 
     Raises as the finders.
     """
+    if name.startswith(_FIREFOX):
+        return _add_direction(name.removeprefix(_FIREFOX), again=again)
     if again and name in RECOGNIZERS:
         shutil.rmtree(_cached(RECOGNIZERS[name]), ignore_errors=True)
     return model_path(name)
+
+
+def _add_direction(pair: str, *, again: bool) -> Path:
+    """A Firefox direction such as ``en-es``, from the cache or the network."""
+    source, _, target = pair.partition("-")
+    source, target = primary(source), primary(target)
+    if again:
+        shutil.rmtree(firefox.folder_of(source, target), ignore_errors=True)
+    cached = firefox.find_cached(source, target)
+    if cached is not None:
+        return cached
+    if offline_by_environment():
+        raise ModelMissingError(f"the {source}→{target} model is not on this machine and offline is set")
+    return firefox.add_direction(source, target)
 
 
 def _local(model: Model) -> Path | None:
@@ -167,9 +198,12 @@ def _vocabulary_size(folder: Path) -> int:
 def _record(model: Model, kind: Literal["recognizer", "translator"]) -> ModelRecord:
     cached, found = _cached(model), locate_all(model)
     if cached.is_dir():
-        size = sum(path.stat().st_size for path in cached.iterdir() if path.is_file())
-        return ModelRecord(model.name, kind, "cache", size / 1e6)
+        return ModelRecord(model.name, kind, "cache", _size_mb(cached))
     if found is not None:
         size = sum(path.stat().st_size for paths in found.values() for path in paths)
         return ModelRecord(model.name, kind, "package", size / 1e6)
     return ModelRecord(model.name, kind, "hub", None)
+
+
+def _size_mb(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) / 1e6

@@ -26,7 +26,10 @@ def list_() -> None:
 @click.argument("name")
 @click.option("--again", is_flag=True, help="Remove the copy in the cache first.")
 def add(name: str, again: bool) -> None:
-    """Bring model NAME onto this machine and check its files."""
+    """Bring model NAME onto this machine and check its files.
+
+    NAME is a recognizer (see "models list") or a Firefox direction such as firefox:en-es.
+    """
     click.echo(add_model(name, again=again))
 
 
