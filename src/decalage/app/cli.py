@@ -23,13 +23,13 @@ EPILOG = (
 )
 @click.version_option(package_name="decalage", prog_name="decalage")
 def command() -> None:
-    r"""Live speech translation on the CPU you have.
+    """Live speech translation on the CPU you have.
 
     \b
     decalage translate talk.mp4 --to pt        captions on screen
     decalage translate talk.mp4 -o talk.jsonl  events into a file
     decalage doctor                            what works here
-    """
+    """  # noqa: D301 - \b keeps click from filling the lines
 
 
 command.add_command(translate)

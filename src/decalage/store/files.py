@@ -42,12 +42,15 @@ def verify(folder: Path, hashes: Mapping[str, str], mend: str) -> None:
         path = folder / name
         try:
             status = path.stat()
+            stamp = [published, status.st_size, status.st_mtime_ns]
+            if stamps.get(str(path)) == stamp:
+                continue
+            found = sha256(path)
         except FileNotFoundError as error:
             raise ModelDamagedError(f"{path} is missing; run: {mend}") from error
-        stamp = [published, status.st_size, status.st_mtime_ns]
-        if stamps.get(str(path)) == stamp:
-            continue
-        if sha256(path) != published:
+        except OSError as error:
+            raise ModelDamagedError(f"{path} cannot be read: {error.strerror}; run: {mend}") from error
+        if found != published:
             raise ModelDamagedError(f"{path} is not the published file; run: {mend}")
         fresh[str(path)] = stamp
     if fresh:
@@ -58,12 +61,14 @@ def join(target: Path, parts: Mapping[str, Iterable[Path]], hashes: Mapping[str,
     """Make folder ``target`` of files joined from parts, checked while they are copied.
 
     The folder appears whole or not at all; of two processes at once either one's work stands.
+    Raises ``ModelDamagedError`` for parts that are not the published ones, ``ModelMissingError``
+    where the folder cannot be written.
     """
     with whole_folder(target) as temporary:
         for name, sources in parts.items():
             digest = hashlib.sha256()
             with (temporary / name).open("wb") as written:
-                for block in _blocks(sources):
+                for block in _blocks(sources, mend):
                     digest.update(block)
                     written.write(block)
             if digest.hexdigest() != hashes[name]:
@@ -93,11 +98,14 @@ def whole_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _blocks(sources: Iterable[Path]) -> Iterator[bytes]:
+def _blocks(sources: Iterable[Path], mend: str) -> Iterator[bytes]:
     for source in sources:
-        with source.open("rb") as file:
-            while block := file.read(_BLOCK):
-                yield block
+        try:
+            with source.open("rb") as file:
+                while block := file.read(_BLOCK):
+                    yield block
+        except OSError as error:
+            raise ModelDamagedError(f"{source} cannot be read: {error.strerror}; run: {mend}") from error
 
 
 def _read_stamps() -> dict[str, object]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from decalage.errors import ModelMissingError, UnsupportedPairError, UsageError
+from decalage.errors import ModelDamagedError, ModelMissingError, UnsupportedPairError, UsageError
 from decalage.languages import primary
 from decalage.store import firefox
 from decalage.store.catalogue import RECOGNIZERS, TRANSLATORS, WHISPER_FILES, Model
@@ -86,11 +86,17 @@ def available_pairs() -> list[tuple[str, str]]:
 
 
 def recognizer_languages(folder: Path) -> list[str]:
-    """The languages that the Whisper model in ``folder`` hears, without loading it."""
-    if _vocabulary_size(folder) <= _ENGLISH_ONLY_VOCABULARY:
-        return ["en"]
-    tokens = json.loads((folder / "tokenizer.json").read_text("utf-8"))["added_tokens"]
-    ids = set(json.loads((folder / "config.json").read_text("utf-8")).get("lang_ids", []))
+    """The languages that the Whisper model in ``folder`` hears, without loading it.
+
+    Raises ``ModelDamagedError`` for files that are not a Whisper model's.
+    """
+    try:
+        if _vocabulary_size(folder) <= _ENGLISH_ONLY_VOCABULARY:
+            return ["en"]
+        tokens = json.loads((folder / "tokenizer.json").read_text("utf-8"))["added_tokens"]
+        ids = set(json.loads((folder / "config.json").read_text("utf-8")).get("lang_ids", []))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ModelDamagedError(f"{folder} is no readable Whisper model: {error}") from error
     return sorted(token["content"].strip("<|>") for token in tokens if token["id"] in ids)
 
 

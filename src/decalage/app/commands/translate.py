@@ -166,14 +166,14 @@ class _Outputs:
 def translate(
     given: str, *, form: str, outputs: tuple[str, ...], show: Show, verbose: int, **chosen: Any
 ) -> int:
-    r"""Translate a file, a URL, or raw PCM16 mono 16 kHz on standard input (-).
+    """Translate a file, a URL, or raw PCM16 mono 16 kHz on standard input (-).
 
     \b
     decalage translate talk.mp4                      captions on screen
     decalage translate talk.mp4 --pace realtime      as they would appear live
     decalage translate talk.mp4 -o talk.jsonl        every event, one a line
     arecord -f S16_LE -r 16000 | decalage translate - --pace realtime
-    """
+    """  # noqa: D301 - \b keeps click from filling the lines
     levels = [logging.ERROR, logging.INFO, logging.DEBUG]
     logging.basicConfig(level=levels[min(verbose, 2)], format="%(levelname)s %(name)s: %(message)s")
     settings = Settings(**chosen)
