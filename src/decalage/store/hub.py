@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from decalage.errors import ModelMissingError
@@ -27,6 +28,8 @@ def download(model: Model, target: Path) -> None:
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", str(_TIMEOUT_S))
     import huggingface_hub  # noqa: PLC0415 - reads the variables above when it is imported
 
+    if not sys.stderr.isatty():
+        huggingface_hub.utils.disable_progress_bars()
     endpoint = os.environ.get("HF_ENDPOINT")
     with whole_folder(target) as temporary:
         try:
