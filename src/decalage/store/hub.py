@@ -26,10 +26,10 @@ def download(model: Model, target: Path) -> None:
     """
     os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", str(_TIMEOUT_S))
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", str(_TIMEOUT_S))
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     import huggingface_hub  # noqa: PLC0415 - reads the variables above when it is imported
 
-    if not sys.stderr.isatty():
-        huggingface_hub.utils.disable_progress_bars()
     endpoint = os.environ.get("HF_ENDPOINT")
     with whole_folder(target) as temporary:
         try:
