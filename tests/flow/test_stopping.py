@@ -42,9 +42,7 @@ def _ladder(limits: list[float]) -> tuple[Ladder, list[str], threading.Semaphore
         taken.append(name)
         told.release()
 
-    steps = [
-        Step(name, partial(step, name), limit) for name, limit in zip("abc", limits, strict=True)
-    ]
+    steps = [Step(name, partial(step, name), limit) for name, limit in zip("abc", limits, strict=True)]
     return Ladder(steps), taken, told
 
 
