@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
@@ -17,13 +19,23 @@ class ReaderGoneError(OutputError):
 
 
 class TextOutput:
-    """Writes lines and flushes each, so that what stands there is valid at any moment."""
+    """Writes lines and flushes each, so that what stands there is valid at any moment.
+
+    A letter that the stream's encoding does not have is written as ``?``.
+    """
 
     def __init__(self, stream: TextIO, name: str) -> None:
         self._stream = stream
         self._name = name
         self._owned = False
         self._closed = False
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+    @property
+    def unicode(self) -> bool:
+        """Whether every letter can be written."""
+        return codecs.lookup(self._stream.encoding or "utf-8").name.startswith("utf")
 
     @classmethod
     def to_path(cls, path: str) -> TextOutput:
@@ -73,6 +85,8 @@ class TextOutput:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
+            if self._owned:
+                self._stream.close()
         except (OSError, ValueError):
             return  # no file behind it: nothing will be flushed
 
