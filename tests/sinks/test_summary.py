@@ -1,0 +1,44 @@
+"""The end of a run in a few lines: what was measured and nothing that was not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+from decalage.events import Spread, Summary
+from decalage.sinks.summary import print_summary
+from tests.sinks.events import SUMMARY
+
+SPREAD = Spread(mean=1.2, p50=1.1, p95=2.0, max=2.4)
+
+
+def printed(summary: Summary) -> str:
+    stream = StringIO()
+    print_summary(summary, stream)
+    return stream.getvalue()
+
+
+def test_what_was_not_measured_is_left_out() -> None:
+    text = printed(replace(SUMMARY, rtf=None))
+    for name in ("lag", "latency", "speed", "damaged", "None", "failed", "gaps"):
+        assert name not in text
+    assert "60.0 s in 12.0 s: 3 captions, 1 no speech" in text
+
+
+def test_what_was_measured_is_told() -> None:
+    text = printed(replace(SUMMARY, lag=SPREAD, latency=SPREAD, failures=2, damaged="the file ends early"))
+    assert "mean 1.20 s, median 1.10" in text
+    assert "5.0 × real time" in text
+    assert "2 failed" in text
+    assert "the file ends early" in text
+    assert text.index("lag") < text.index("latency") < text.index("speed")
+
+
+def test_a_run_of_no_sound_is_told_without_a_speed() -> None:
+    text = printed(replace(SUMMARY, audio_s=0.0, rtf=0.0, captions=0, rejected=0))
+    assert "speed" not in text
+    assert "0 captions" in text
+
+
+def test_a_stream_that_is_no_terminal_gets_no_control_codes() -> None:
+    assert "\x1b" not in printed(replace(SUMMARY, lag=SPREAD))
