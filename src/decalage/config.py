@@ -30,7 +30,9 @@ class SegmenterOptions:
     start of a stream by up to 0.8 s."""
     post_roll_s: float = 0.3
     """Sound kept after the last speech frame, at most ``end_silence_s``."""
-    max_utterance_s: float = 20.0
+    patient_s: float = 5.0
+    """Utterances longer than this end at shorter and shorter silences, a third at the hard cap."""
+    max_utterance_s: float = 15.0
     """Hard cap: longer speech is cut at its quietest point."""
 
 

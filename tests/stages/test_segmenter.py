@@ -16,6 +16,7 @@ from decalage.contracts import Segmenter
 from decalage.errors import StreamFinishedError, UsageError
 from decalage.speech import MissingSound, Segment, Utterance
 from decalage.stages.frames import Frame, quietest
+from decalage.stages.lengths import Lengths
 from decalage.stages.segmenter import VadSegmenter
 
 FRAME = 512
@@ -397,3 +398,11 @@ def test_any_missing_sound_leaves_the_partition_exact(
     counts = segmenter.statistics()
     assert counts.samples_in + counts.uncaptured == len(sound)
     assert counts.missed == sum(lost for _, lost, captured in losses if captured)
+
+
+def test_the_longer_an_utterance_the_shorter_the_pause_that_ends_it() -> None:
+    lengths = Lengths.of(SegmenterOptions(end_silence_s=0.5, patient_s=5.0, max_utterance_s=15.0), 512)
+    waits = [lengths.silence_after(frames) for frames in range(lengths.cap + 1)]
+    assert set(waits[: lengths.patient + 1]) == {lengths.end_silence}
+    assert waits == sorted(waits, reverse=True)
+    assert waits[-1] == round(lengths.end_silence / 3)

@@ -9,6 +9,9 @@ from decalage.events import Caption, Partial
 
 Show: TypeAlias = Literal["source", "target", "both"]
 
+_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the text after them around."""
+
 
 def shown(event: Caption | Partial, show: Show) -> list[tuple[str, str]]:
     """(language, text) in the order of reading: the source, then each target.
@@ -27,8 +30,8 @@ def shown(event: Caption | Partial, show: Show) -> list[tuple[str, str]]:
 
 
 def clean(text: str) -> str:
-    """One line without control characters, which a terminal would obey."""
-    kept = (" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
+    """One line without control characters, which a terminal would obey, nor overrides of direction."""
+    kept = (" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") or c in _OVERRIDES else c for c in text)
     return " ".join("".join(kept).split())
 
 

@@ -8,7 +8,7 @@
        └─────────┘ ◀──────── └──────────────┘                           └────────┘ ◀─┘ quietest frame
             ▲     silent frame: non-speech                                  │
             └───────────────────────────────────────────────────────────────┘
-                         end_silence_s, miss(), finish(): utterance
+              end_silence_s (less after patient_s), miss(), finish(): utterance
 
 Frames are counted from the start of the stream, or from the end of missing sound, however the sound
 was chunked, so the segments depend on the samples alone. All sound not yet decided on stands in
@@ -20,16 +20,16 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 
-from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, seconds
+from decalage.audio import AudioChunk, Samples, seconds
 from decalage.config import SegmenterOptions
 from decalage.contracts import VoiceActivityDetector
-from decalage.errors import StreamFinishedError, UsageError
+from decalage.errors import StreamFinishedError
 from decalage.speech import MissingSound, Segment, Utterance
 from decalage.stages.frames import Frame, quietest
+from decalage.stages.lengths import Lengths
 
 _CUT_FROM = 0.6
 """A cut at the hard cap falls in the last 40 % of the utterance."""
@@ -55,45 +55,6 @@ class SegmenterStatistics:
     """Utterances ended by the hard cap."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Lengths:
-    """The options in whole frames."""
-
-    end_silence: int
-    pre_roll: int
-    post_roll: int
-    cap: int
-    min_speech: int
-    """Samples, not frames: the last frame of a stream may be short."""
-
-    @classmethod
-    def of(cls, options: SegmenterOptions, frame_samples: int) -> _Lengths:
-        """Raises ``UsageError`` for options that contradict each other."""
-        if not 0 < options.release <= options.threshold <= 1:
-            raise UsageError(
-                f"speech threshold {options.threshold} and release {options.release}: "
-                "0 < release <= threshold <= 1 is needed"
-            )
-        frame_s = frame_samples / SAMPLE_RATE
-        if options.end_silence_s < frame_s:
-            raise UsageError(f"end silence {options.end_silence_s} s: at least {frame_s} s is needed")
-        if min(options.pre_roll_s, options.post_roll_s, options.min_speech_s) < 0:
-            raise UsageError("pre-roll, post-roll and minimum speech cannot be negative")
-        needed_s = 2 * (options.pre_roll_s + options.end_silence_s + options.min_speech_s) + 4 * frame_s
-        if options.max_utterance_s < needed_s:
-            raise UsageError(
-                f"longest utterance {options.max_utterance_s} s: at least {needed_s:.2f} s is needed, "
-                "twice the pre-roll, end silence and minimum speech"
-            )
-        return cls(
-            end_silence=ceil(options.end_silence_s / frame_s),
-            pre_roll=ceil(options.pre_roll_s / frame_s),
-            post_roll=ceil(options.post_roll_s / frame_s),
-            cap=int(options.max_utterance_s / frame_s),
-            min_speech=ceil(options.min_speech_s * SAMPLE_RATE),
-        )
-
-
 class VadSegmenter:
     """Utterances of one stream by voice activity; implements ``contracts.Segmenter``.
 
@@ -107,7 +68,7 @@ class VadSegmenter:
         self._stream = stream
         self._detector = detector
         self._options = options or SegmenterOptions()
-        self._lengths = _Lengths.of(self._options, detector.frame_samples)
+        self._lengths = Lengths.of(self._options, detector.frame_samples)
         self._partial: Samples = np.zeros(detector.frame_samples, dtype=np.float32)
         self._filled = 0
         self._position = 0  # number of the next sample
@@ -227,7 +188,7 @@ class VadSegmenter:
         if not self._voiced and not self._confirmed:
             self._quiet()  # silence, or a burst too short for speech
             self._forget(len(self._held) - self._lengths.pre_roll)
-        elif len(self._held) - self._spoken >= self._lengths.end_silence:
+        elif len(self._held) - self._spoken >= self._lengths.silence_after(len(self._held)):
             return [self._close()]
         elif len(self._held) >= self._lengths.cap:
             return [self._cut()]
