@@ -123,6 +123,15 @@ def _line(
     return line
 
 
+def transcript_of(path: str) -> str | None:
+    """What the manifest beside the file says is spoken in it."""
+    speech = Path(path)
+    manifest = speech.parent / "manifest.jsonl"
+    lines = manifest.read_text("utf-8").splitlines() if manifest.is_file() else []
+    found = [row for row in map(json.loads, lines) if row["path"] == speech.name]
+    return str(found[0]["transcript"]) if found else None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -132,7 +141,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
-    reference = given.reference.read_text("utf-8") if given.reference else None
+    reference = given.reference.read_text("utf-8") if given.reference else transcript_of(given.speech)
     table = measure(given.speech, given.repeats, reference)
     columns = list(table[0])
     columns.remove("rtf_spread")
