@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decalage.errors import UsageError
 
-_ALIASES = {"iw": "he", "in": "id", "ji": "yi", "jw": "jv"}
+_ALIASES = {"iw": "he", "in": "id", "ji": "yi", "jv": "jw", "nb": "no", "fil": "tl"}
+"""Codes that Whisper knows by another name."""
 
 
 def primary(code: str) -> str:

@@ -47,15 +47,6 @@ def test_a_newer_revision_takes_the_place_of_a_waiting_one() -> None:
     assert drain(schedule) == ["r2"]
 
 
-def test_a_forgotten_stream_leaves_nothing() -> None:
-    schedule: Schedule[str] = Schedule()
-    schedule.add(utterance("a", 0), "a0")
-    schedule.add(utterance("b", 0), "b0")
-    assert schedule.forget("a") == ["a0"]
-    assert drain(schedule) == ["b0"]
-    assert schedule.forget("a") == []
-
-
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30)), unique=True))
 def test_everything_added_is_taken_once_and_each_stream_in_order(keys: list[tuple[str, int]]) -> None:
     schedule: Schedule[tuple[str, int]] = Schedule()

@@ -71,9 +71,3 @@ class Schedule(Generic[Job]):
                 self._waiting.move_to_end(name)
                 return entry.job
         return None
-
-    def forget(self, stream: str) -> list[Job]:
-        """Drop everything of ``stream``; returns what was dropped."""
-        dropped = self._waiting.pop(stream, {})
-        self._count -= len(dropped)
-        return [entry.job for entry in dropped.values()]

@@ -175,14 +175,6 @@ class RuntimeStream:
         known = {} if text is None else {self.options.source: text}
         return self.settle(Failure(utterance.index, utterance.start, utterance.end, stage, error, known))
 
-    def show(self, event: Partial) -> bool:
-        """Pass a partial on unless its index is settled."""
-        with self._lock:
-            if self._ledger.is_answered(event.index) or self._outbox.closed:
-                return False
-            self._outbox.put(event)
-            return True
-
     def is_open(self, index: int) -> bool:
         """Whether ``index`` still waits for its answer."""
         with self._lock:
