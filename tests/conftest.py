@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,14 @@ def speech_dir() -> Path:
         missing("the evaluation speech", "set DECALAGE_SPEECH=DIR")
         raise AssertionError
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[[bool, str, str], None]:
+    """``require(present, what, mend)``: go on only when an optional part is here."""
+
+    def check(present: bool, what: str, mend: str) -> None:
+        if not present:
+            missing(what, mend)
+
+    return check
