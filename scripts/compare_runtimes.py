@@ -37,6 +37,7 @@ def plain(path: str, beam: int) -> dict[str, Any]:
     from faster_whisper.vad import VadOptions, get_speech_timestamps  # noqa: PLC0415
 
     from decalage.app.settings import available_cores  # noqa: PLC0415
+    from decalage.config import SegmenterOptions  # noqa: PLC0415
     from decalage.store.models import find_recognizer, find_translator  # noqa: PLC0415
 
     model = WhisperModel(
@@ -45,7 +46,10 @@ def plain(path: str, beam: int) -> dict[str, Any]:
     translate = NativeDirection(str(find_translator("en", "pt"))).translate
     samples = decode_audio(path)
     began = time.monotonic()
-    options = VadOptions(min_silence_duration_ms=500, max_speech_duration_s=20)
+    ours = SegmenterOptions()
+    options = VadOptions(
+        min_silence_duration_ms=round(1000 * ours.end_silence_s), max_speech_duration_s=ours.max_utterance_s
+    )
     texts = []
     for piece in get_speech_timestamps(samples, options):
         segments, _ = model.transcribe(
