@@ -5,7 +5,7 @@
 ``plain`` is what one writes first: Silero over the whole file, faster-whisper on each piece, the
 Firefox model on each text, one after the other, no package of ours involved but the model paths.
 Rows share model, beam and window unless their name says otherwise. Full speed gives the real-time
-factor, speaking pace the lag; repeats are interleaved and medians are shown.
+factor, the median of interleaved repeats; one run at speaking pace gives lag, latency and cost.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def measure(path: str, repeats: int, reference: str | None) -> list[dict[str, An
     for repeat in range(repeats):
         for name, options in ROWS.items():
             fast = row(path, options, "max")
-            paced = row(path, options, "realtime") if "--plain" not in options else None
+            live = repeat == 0 and "--plain" not in options
+            paced = row(path, options, "realtime") if live else None
             runs[name].append((fast, paced))
             print(f"{repeat + 1}/{repeats} {name}: rtf {fast['rtf']:.3f}", file=sys.stderr)
     return [_line(name, measured, reference) for name, measured in runs.items()]
