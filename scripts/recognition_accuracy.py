@@ -1,6 +1,6 @@
 """Word error rate of the recognizer against a direct faster-whisper call with the same model.
 
-    DECALAGE_SPEECH=DIR python -m scripts.recognition_accuracy [--language en] [--limit N]
+    DECALAGE_SPEECH=DIR python -m scripts.recognition_accuracy [--language en] [--limit N] [--beams 1,5]
 
 Each gold recording up to 26.5 s is one utterance; the rows with "cut" go through voice activity and
 segmentation as the program does it. The interval is of the difference to faster-whisper with the
@@ -67,21 +67,24 @@ def main() -> None:
     )
     parser.add_argument("--language", default="en", choices=["en", "pt-BR"])
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--beams", default="1,5", help="rows to measure, by beam")
     given = parser.parse_args()
     recordings = gold(given.language, given.limit)
     default = SegmenterOptions()
-    plan: list[tuple[str, int, Hear]] = [
-        ("faster-whisper, beam 1", 1, direct(1)),
-        ("faster-whisper, beam 5", 5, direct(5)),
-        ("whole, full window, beam 1", 1, ours(1, "full", None)),
-        ("whole, full window, beam 5", 5, ours(5, "full", None)),
-        ("whole, fitted window, beam 1", 1, ours(1, "auto", None)),
-        ("cut, fitted window, beam 1", 1, ours(1, "auto", default)),
+    plan: list[tuple[str, int, Callable[[], Hear]]] = [
+        ("faster-whisper, beam 1", 1, lambda: direct(1)),
+        ("faster-whisper, beam 5", 5, lambda: direct(5)),
+        ("whole, full window, beam 1", 1, lambda: ours(1, "full", None)),
+        ("whole, full window, beam 5", 5, lambda: ours(5, "full", None)),
+        ("whole, fitted window, beam 1", 1, lambda: ours(1, "auto", None)),
+        ("cut, fitted window, beam 1", 1, lambda: ours(1, "auto", default)),
     ]
     baselines: dict[int, WordErrors] = {}
     lines = []
-    for name, beam, hear in plan:
-        errors = WordErrors(given.language[:2])
+    for name, beam, make in plan:
+        if str(beam) not in given.beams.split(","):
+            continue
+        hear, errors = make(), WordErrors(given.language[:2])
         for recording in recordings:
             errors.add(recording.transcript, hear(recording))
         base = baselines.setdefault(beam, errors)
