@@ -22,14 +22,16 @@ DOCUMENT = Path("docs/measurements.md")
 
 SECTIONS: dict[str, list[str]] = {
     "Every file of the evaluation speech": ["-m", "scripts.every_file"],
-    "Recognition against faster-whisper, English": ["-m", "scripts.recognition_accuracy"],
+    "Recognition against faster-whisper, English": ["-m", "scripts.recognition_accuracy", "--beams", "1"],
     "Recognition against faster-whisper, Portuguese": [
         "-m",
         "scripts.recognition_accuracy",
         "--language",
         "pt-BR",
+        "--beams",
+        "1",
     ],
-    "The engines that run Firefox models": ["-m", "scripts.compare_translators"],
+    "The engines that run Firefox models": ["-m", "scripts.compare_translators", "--limit", "100"],
     "Runtimes on the sample talk": ["-m", "scripts.compare_runtimes", "samples/talk.flac", "--repeats", "3"],
     "Contract suite, fifty times over": ["-m", "scripts.repeat", "50", "tests/runtimes", "tests/flow"],
 }
