@@ -7,8 +7,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 BUILD := build
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+ALL_STAMP := $(VENV)/.installed-all
 
-.PHONY: help setup check test demo trials bench picture lock clean
+.PHONY: help setup check test demo trials picture lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +27,10 @@ $(DEV_STAMP): $(RUN_STAMP)
 	$(PIP) install --constraint constraints.txt --editable '.[models,dev]'
 	@touch $@
 
+$(ALL_STAMP): $(DEV_STAMP)
+	$(PIP) install --constraint constraints.txt --editable '.[models,dev,compare]'
+	@touch $@
+
 setup: $(RUN_STAMP) ## a virtual environment with the program and its models
 
 check: $(DEV_STAMP) ## style and types
@@ -39,7 +44,7 @@ test: $(DEV_STAMP) ## all tests
 demo: $(RUN_STAMP) ## a minute of English speech as Portuguese captions, at speaking pace
 	@$(BIN)/decalage translate samples/talk.flac --pace realtime --to pt
 
-trials: $(DEV_STAMP) ## the long measurements behind docs/measurements.md
+trials: $(ALL_STAMP) ## the long measurements behind docs/measurements.md
 	$(BIN)/python -m scripts.trials
 
 picture: $(DEV_STAMP) ## docs/captions.svg, from a run
@@ -47,7 +52,7 @@ picture: $(DEV_STAMP) ## docs/captions.svg, from a run
 	$(BIN)/decalage translate samples/talk.flac --pace realtime --duration 33 --format jsonl > $(BUILD)/run.jsonl
 	$(BIN)/python -m scripts.picture $(BUILD)/run.jsonl docs/captions.svg
 
-lock: $(DEV_STAMP) ## constraints.txt from what is installed and tested
+lock: $(ALL_STAMP) ## constraints.txt from what is installed and tested
 	$(PIP) freeze --exclude-editable | grep -v '^pip==\|^setuptools==' > constraints.txt
 
 clean: ## remove what was built
