@@ -31,7 +31,7 @@ SECTIONS: dict[str, list[str]] = {
         "--beams",
         "1",
     ],
-    "The engines that run Firefox models": ["-m", "scripts.compare_translators", "--limit", "60"],
+    "The engines that run Firefox models": ["-m", "scripts.compare_translators"],
     "Runtimes on the sample talk": ["-m", "scripts.compare_runtimes", "samples/talk.flac", "--repeats", "3"],
     "Contract suite, fifty times over": ["-m", "scripts.repeat", "50", "tests/runtimes", "tests/flow"],
 }

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Pace: TypeAlias = Literal["realtime", "max"]
-Overload: TypeAlias = Literal["block", "degrade", "drop-oldest"]
 RuntimeName: TypeAlias = Literal["sequential", "pipeline"]
 
 EncoderWindow: TypeAlias = Literal["auto", "full"] | float

@@ -219,8 +219,8 @@ def _doubt(text: str, ratio: float, capped: bool) -> str | None:
 def _is_silence(decoding: Decoding, duration_s: float) -> bool:
     """Whether sound without speech explains a decode better than its text does.
 
-    Thresholds from the evaluation speech: of 230 utterances the surest "no speech" is 0.66, at a mean
-    log-probability of −0.4, while noise and music that pass for speech give 0.5 to 0.95.
+    The thresholds were set by looking at the evaluation speech, its noise and music among it, so what
+    they do there is no proof for other sound.
     """
     unsure, doubted = decoding.mean_log_probability, decoding.no_speech_probability
     sparse = decoding.tokens < _SPARSE_TOKENS_PER_S * duration_s

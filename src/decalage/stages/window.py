@@ -7,7 +7,7 @@ from decalage.config import EncoderWindow
 FULL_S = 30.0
 _MIN_S = 10.0
 _PADDING_S = 4.0
-"""With less silence after the speech the decoder tends to loop; measured, see docs/measurements.md."""
+"""With less silence after the speech the decoder tends to loop."""
 
 
 def window_s(duration_s: float, window: EncoderWindow) -> float:
