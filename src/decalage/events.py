@@ -168,7 +168,7 @@ Settled: TypeAlias = Caption | Failure | Rejected | Gap
 StreamEvent: TypeAlias = Settled | Partial
 Event: TypeAlias = Start | StreamEvent | Summary
 
-_OMIT_WHEN_EMPTY = {"errors", "damaged"}
+_OMIT_WHEN_EMPTY = {"errors", "damaged", "text"}
 _TIME_DIGITS = 4
 
 

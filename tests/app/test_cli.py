@@ -83,6 +83,40 @@ def test_a_refusal_leaves_no_file(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert path.read_text() == "kept\n"
 
 
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--end-silence", "4", "--max-utterance", "5"],
+        ["--compute-type", "nonsense"],
+        ["-o", "/nowhere/x.txt"],
+    ],
+)
+def test_a_late_refusal_leaves_the_files_as_they_were(tmp_path: Path, options: list[str]) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text("kept\n")
+    done = run("translate", ASK_NOT, "--offline", "-o", str(path), *options)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert path.read_text() == "kept\n"
+
+
+def test_an_empty_standard_input_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "decalage", "translate", "-", "--offline"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "decalage: no sound on standard input; pipe PCM16 mono 16 kHz into it"
+    ]
+
+
 def test_precedence_is_command_line_then_environment_then_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,17 +133,26 @@ def test_translation_is_skipped_where_the_target_is_the_source(name: str) -> Non
 
 
 def test_a_stream_with_a_backlog_does_not_starve_another(name: str) -> None:
-    gate = Gate()
+    gate, cut = Gate(), Gate(opened=True)
     recognizer = FakeRecognizer(gate=gate)
-    with running(name, FakeBlueprint(recognizer), workers=1) as runtime:
+
+    class Telling(FakeSegmenter):
+        """Passes ``cut`` after the slices of the second stream have been taken."""
+
+        def finish(self) -> list[Segment]:
+            cut.pass_through()
+            return super().finish()
+
+    blueprint = FakeBlueprint(recognizer, segmenter_type=Telling)
+    with running(name, blueprint, workers=1) as runtime:
         busy, other = runtime.open(StreamOptions()), runtime.open(StreamOptions())
         busy.feed(speech(list(range(1, 9))))
         busy.finish()
         gate.wait_inside(1)
         other.feed(speech([99], 0.1))
         other.finish()
-        while name == "pipeline" and other.statistics().in_flight == 0:
-            pass  # its VAD worker is free: 99 joins the seven that wait
+        if name == "pipeline":  # its VAD worker is free: 99 joins the seven that wait
+            cut.wait_arrived(8 + 1 + 2)  # eight words and an end, then one word and an end
         gate.open()
         assert texts(list(other)) == ["word 99"]
         assert len(list(busy)) == 8
@@ -304,19 +313,14 @@ def test_at_full_speed_no_latency_is_claimed(name: str) -> None:
     assert event.lag is None
 
 
-def test_a_broken_segmenter_ends_the_stream_with_a_failure(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    blueprint = FakeBlueprint()
-
+def test_a_broken_segmenter_ends_the_stream_with_a_failure(name: str) -> None:
     class Broken(FakeSegmenter):
         def feed(self, chunk: AudioChunk) -> list[Segment]:
             if chunk.start >= 0.4:
                 raise RuntimeError("no such state")
             return super().feed(chunk)
 
-    monkeypatch.setattr(blueprint, "segmenter", lambda stream, _options: Broken(stream))
-    with running(name, blueprint) as runtime:
+    with running(name, FakeBlueprint(segmenter_type=Broken)) as runtime:
         stream = runtime.open(StreamOptions())
         stream.feed(AudioChunk(0, np.concatenate([tone(1), silence(0.3), tone(2)])))
         events = list(stream)
@@ -346,3 +350,55 @@ def test_asyncio_reads_the_same_events(name: str) -> None:
             return texts([event async for event in stream])
 
     assert asyncio.run(scenario()) == ["word 1", "word 2", "word 3"]
+
+
+def test_a_target_that_hangs_takes_nothing_from_one_that_is_done(name: str) -> None:
+    clock, gate = ManualClock(), Gate()
+    blueprint = FakeBlueprint(fake_translator=FakeTranslator(gates={"es": gate}))
+    with running(name, blueprint, clock=clock, asr_deadline_s=30, mt_deadline_s=30) as runtime:
+        stream = runtime.open(StreamOptions(targets=("pt", "es")))
+        stream.feed(speech([1]))
+        stream.finish()
+        gate.wait_inside(1)
+        clock.advance(61)
+        (caption,) = list(stream)
+        gate.open()
+    assert isinstance(caption, Caption)
+    assert caption.text == {"en": "word 1", "pt": "pt:word 1"}
+    assert "no answer within" in caption.errors["es"]
+
+
+def test_a_hole_after_an_overflow_is_declared_after_it(name: str) -> None:
+    gate = Gate()
+    blueprint = FakeBlueprint(FakeRecognizer(gate=gate))
+    with running(name, blueprint, max_in_flight=1, max_inbox_s=0.5) as runtime:
+        stream = runtime.open(StreamOptions(pace="realtime"))
+        stream.feed(AudioChunk(0, np.concatenate([tone(1), silence()])))
+        gate.wait_inside(1)
+        stream.feed(AudioChunk(4800, silence(1.0)))
+        stream.feed(AudioChunk(48_000, tone(2)))
+        gate.open()
+        stream.finish()
+        events = list(stream)
+    gaps = [event for event in events if isinstance(event, Gap)]
+    assert [gap.cause for gap in gaps].count("device") == 1
+    assert [gap.start for gap in gaps] == sorted(gap.start for gap in gaps)
+    assert not [event for event in events if isinstance(event, Failure)]
+
+
+def test_a_stream_abandoned_while_it_is_cut_rests(name: str) -> None:
+    """What the slice gave must not keep a worker turning."""
+    with running(name) as runtime:
+        stream = runtime.open(StreamOptions())
+
+        class Leaving(FakeSegmenter):
+            def finish(self) -> list[Segment]:
+                stream.abandon("the reader left")
+                return super().finish()
+
+        stream._segmenter = Leaving(stream.name)  # the stream it abandons has to exist first
+        stream.feed(AudioChunk(0, tone(1)))
+        stream.finish()
+        assert list(stream) == []
+        assert not stream.claim()
+        assert stream.damage == "the reader left"

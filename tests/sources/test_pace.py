@@ -48,6 +48,28 @@ def test_chunks_come_at_absolute_times_and_a_late_reader_catches_up() -> None:
     assert times == [0.55] * 5 + [1.0] * 5
 
 
+class Slow(Steady):
+    """Its first chunk is five seconds late."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def __iter__(self) -> Iterator[AudioChunk]:
+        self._clock.advance(5.0)
+        yield from super().__iter__()
+
+
+def test_a_late_start_moves_the_stream_clock_and_nothing_comes_early() -> None:
+    clock, times = ManualClock(), list[float]()
+    thread = _collect(Paced(Slow(clock), clock), clock, times)
+    for _ in range(10):
+        clock.until_waiting(1)
+        clock.advance(0.1 + 1e-9)  # the sum of tenths may fall just short of a due time
+    thread.join(30)
+    assert np.allclose(times, 5.0 + 0.1 * np.arange(1, 11))
+
+
 def test_nothing_comes_before_it_is_due() -> None:
     clock, times = ManualClock(), list[float]()
     source = Paced(Steady(), clock)

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,8 +53,18 @@ def test_half_a_sample_at_the_end_is_told_after_the_rest() -> None:
 
 
 def test_an_empty_pipe_is_refused() -> None:
-    with piped(b"") as source, pytest.raises(InputError, match="no sound on standard input"):
-        list(source)
+    with Path(os.devnull).open("rb", 0) as stream, pytest.raises(InputError, match="no sound on standard"):
+        PcmSource(stream)
+
+
+def test_a_pipe_that_ends_without_a_sample_is_refused_when_it_ends() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", 0) as stream:
+        source = PcmSource(stream)
+        os.close(writing)
+        with pytest.raises(InputError, match="no sound on standard input"):
+            list(source)
+        source.stop()
 
 
 def test_stop_ends_a_blocked_read() -> None:

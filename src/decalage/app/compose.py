@@ -16,7 +16,7 @@ from decalage.app.settings import Settings
 from decalage.clock import SystemClock
 from decalage.config import SegmenterOptions
 from decalage.contracts import AudioSource, Recognizer, Segmenter, Sink, Translator
-from decalage.errors import UsageError
+from decalage.errors import InputError, OutputError, UsageError
 from decalage.events import Start
 from decalage.flow.trace import Trace
 from decalage.runtimes.local import LocalRuntime
@@ -24,15 +24,16 @@ from decalage.runtimes.pipeline import PipelineRuntime
 from decalage.runtimes.sequential import SequentialRuntime
 from decalage.sinks.captions import Show
 from decalage.sinks.jsonl import JsonlSink
-from decalage.sinks.output import TextOutput
+from decalage.sinks.output import TextOutput, check_writable
 from decalage.sinks.terminal import TerminalSink
 from decalage.sinks.text import PlainTextSink
 from decalage.sources.file import FileSource
 from decalage.sources.pace import Limited, Paced
 from decalage.sources.pcm import PcmSource
 from decalage.stages.firefox import FirefoxTranslator
+from decalage.stages.lengths import Lengths
 from decalage.stages.segmenter import VadSegmenter
-from decalage.stages.vad import SileroModel
+from decalage.stages.vad import FRAME_SAMPLES, SileroModel
 from decalage.stages.whisper import WhisperRecognizer
 from decalage.store.models import find_recognizer, find_translator, recognizer_languages
 
@@ -86,6 +87,7 @@ def make_blueprint(settings: Settings) -> ModelBlueprint:
     if settings.runtime not in RUNTIMES:
         raise UsageError(f"no runtime {settings.runtime!r}; there are {', '.join(RUNTIMES)}")
     options = settings.stream_options()
+    Lengths.of(options.segmenter, FRAME_SAMPLES)  # refuses times that contradict each other
     directions = {}
     for target in options.targets:
         if target != options.source:
@@ -106,24 +108,39 @@ def make_blueprint(settings: Settings) -> ModelBlueprint:
 
 def open_source(given: str, settings: Settings, stdin: BinaryIO | None = None) -> AudioSource:
     """The source named on the command line; ``-`` is raw PCM on ``stdin``. Raises ``InputError``."""
-    source: AudioSource = PcmSource(stdin or sys.stdin.buffer) if given == "-" else FileSource(given)
+    source: AudioSource
+    if given != "-":
+        source = FileSource(given)
+    elif stdin is None and sys.stdin is None:
+        raise InputError("standard input is closed; name a file or pipe sound into it")
+    else:
+        source = PcmSource(stdin or sys.stdin.buffer)
     if settings.duration_s is not None:
         source = Limited(source, settings.duration_s)
     return Paced(source, SystemClock()) if settings.pace == "realtime" else source
+
+
+def check_outputs(outputs: Sequence[str]) -> None:
+    """Refuse what ``open_sinks`` could not open, before a model loads; touches no file."""
+    for path in outputs:
+        if path == "-":
+            continue
+        if Path(path).suffix not in (".jsonl", ".txt"):
+            raise UsageError(f"no format for {path}; .jsonl and .txt can be written")
+        check_writable(path)
 
 
 def open_sinks(form: str, outputs: Sequence[str], *, show: Show, live: bool) -> list[Sink]:
     """Where captions go: standard output in ``form``, and each path by its extension.
 
     With paths given, standard output is written only where a person sees it, or for a path ``-``.
-    Raises ``OutputError`` for what cannot be written, ``UsageError`` for an unknown extension.
+    The paths have passed ``check_outputs``. Raises ``OutputError``.
     """
     forms = {path: Path(path).suffix.lstrip(".") for path in outputs if path != "-"}
-    for path, suffix in forms.items():
-        if suffix not in ("jsonl", "txt"):
-            raise UsageError(f"no format for {path}; .jsonl and .txt can be written")
     sinks: list[Sink] = []
-    if not forms or "-" in outputs or sys.stdout.isatty():
+    if not forms or "-" in outputs or (sys.stdout is not None and sys.stdout.isatty()):
+        if sys.stdout is None:
+            raise OutputError("standard output is closed; write to a file with -o")
         sinks.append(_screen(form, show=show, live=live))
     for path, suffix in forms.items():
         sinks.append(_written(suffix, TextOutput.to_path(path), show))

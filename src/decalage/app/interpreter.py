@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import TypeAlias
 
 from decalage.app.compose import make_blueprint, make_runtime, open_source, start_event
-from decalage.app.session import Session
+from decalage.app.session import Session, failures
 from decalage.app.settings import Settings
 from decalage.config import Pace, RuntimeName, StreamOptions
 from decalage.contracts import Stream
 from decalage.errors import DamagedInputError, IncompleteError
-from decalage.events import Caption, Event, Failure, Gap, Summary
+from decalage.events import Caption, Event, Gap, Summary
 
 Input: TypeAlias = str | PathLike[str]
 
@@ -105,7 +105,7 @@ class Interpreter:
         check.done()
 
     async def events_async(self, source: Input, *, pace: Pace = "max") -> AsyncIterator[Event]:
-        """``events`` for asyncio; no thread waits while the loop does."""
+        """``events`` for asyncio; opening the input and closing block the loop, reading does not."""
         session = self._session(source, pace)
         try:
             async for event in session:
@@ -136,9 +136,8 @@ class _Completeness:
         self._damaged: str | None = None
 
     def add(self, event: Event) -> None:
-        if isinstance(event, Failure):
-            self._lost.append(f"{event.start:.1f}-{event.end:.1f} s ({event.stage}: {event.error})")
-        elif isinstance(event, Gap):
+        self._lost += failures(event)
+        if isinstance(event, Gap):
             self._lost.append(f"{event.start:.1f}-{event.end:.1f} s (gap: {event.cause})")
         elif isinstance(event, Summary):
             self._damaged = event.damaged

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 from decalage.app.tally import Tally
-from decalage.events import Event, Start
+from decalage.events import Caption, Event, Failure, Start
 from decalage.flow.stopping import Ladder, Step
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.stream import RuntimeStream
@@ -14,6 +14,16 @@ CAPTURE_LIMIT_S = 2.0
 """A source that has not ended this long after it was told to is no longer waited for."""
 DRAIN_LIMIT_S = 30.0
 """What has been said may take this long to settle after capture has ended."""
+
+
+def failures(event: Event) -> list[str]:
+    """What of the speech failed in ``event``, a line each: a failure, or a target that is missing."""
+    if isinstance(event, Failure):
+        return [f"{event.start:.1f}-{event.end:.1f} s failed ({event.stage}: {event.error})"]
+    if isinstance(event, Caption):
+        place = f"{event.start:.1f}-{event.end:.1f} s"
+        return [f"{place} has no {target} ({error})" for target, error in event.errors.items()]
+    return []
 
 
 class Session:

@@ -74,10 +74,16 @@ class Tally:
 
     def _cpu_s(self) -> float:
         """CPU seconds of this process, its children and the children already gone."""
-        times = [process.cpu_times() for process in self._tree()]
-        own = times[0]
-        gone = own.children_user + own.children_system if hasattr(own, "children_user") else 0.0
-        return float(sum(t.user + t.system for t in times) + gone)
+        own = self._process.cpu_times()
+        total = own.user + own.system
+        total += getattr(own, "children_user", 0.0) + getattr(own, "children_system", 0.0)
+        for child in self._tree()[1:]:
+            try:
+                times = child.cpu_times()
+            except psutil.Error:  # ended since it was listed: its time is among the children gone
+                continue
+            total += times.user + times.system
+        return float(total)
 
     def _sample_memory(self) -> None:
         self._sampled = time.monotonic()

@@ -68,6 +68,9 @@ class Schedule(Generic[Job]):
             if indices:
                 entry = entries.pop(min(indices))
                 self._count -= 1
-                self._waiting.move_to_end(name)
+                if entries:
+                    self._waiting.move_to_end(name)
+                else:
+                    del self._waiting[name]  # nothing stays of streams that have ended
                 return entry.job
         return None

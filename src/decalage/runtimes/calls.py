@@ -35,6 +35,17 @@ class RecognizedJob:
         return [t for t in self.job.stream.options.targets if t != self.transcript.language]
 
 
+@dataclass(slots=True, eq=False)
+class Translations:
+    """The texts of one utterance as they come: one worker adds, whoever gives it up reads."""
+
+    recognized: RecognizedJob
+    text: dict[str, str]
+    errors: dict[str, str]
+    mt_start: float | None
+    """Seconds on the stream clock; None where nothing is to be translated."""
+
+
 class EngineCalls:
     """Recognizes and translates jobs; an engine's error becomes a failure in the job's place."""
 
@@ -61,28 +72,35 @@ class EngineCalls:
             return None
         return RecognizedJob(job, outcome, asr_start, stream.now())
 
-    def translate(self, recognized: RecognizedJob) -> None:
-        """Translate into every target and settle: a caption unless every target failed."""
-        job, transcript = recognized.job, recognized.transcript
-        text, errors = {transcript.language: transcript.text}, {}
-        targets = recognized.targets
-        mt_start = job.stream.now() if targets else None
-        for target in targets:
+    def begin(self, recognized: RecognizedJob) -> Translations:
+        """What there is before the first target: the transcript."""
+        transcript = recognized.transcript
+        start = recognized.job.stream.now() if recognized.targets else None
+        return Translations(recognized, {transcript.language: transcript.text}, {}, start)
+
+    def translate(self, work: Translations) -> None:
+        """Translate into every target, then ``conclude``."""
+        job, transcript = work.recognized.job, work.recognized.transcript
+        for target in work.recognized.targets:
             try:
                 with self._span("mt", job):
                     translation = self._translator.translate(
                         transcript.text, source=transcript.language, target=target
                     )
-                text[target] = translation.text
+                work.text[target] = translation.text
             except Exception as error:
                 logger.warning("translation of %r to %s failed: %s", job.utterance, target, error)
-                errors[target] = one_line(error)
-        if targets and len(errors) == len(targets) == len(job.stream.options.targets):
-            told = "; ".join(f"{target}: {error}" for target, error in errors.items())
-            job.stream.fail(job.utterance, "mt", told, transcript.text)
-            return
-        mt_end = job.stream.now() if targets else None
-        job.stream.settle(_caption(recognized, text, errors, (mt_start, mt_end)))
+                work.errors[target] = one_line(error)
+        conclude(work)
+
+    @staticmethod
+    def give_up(work: Translations, limit_s: float) -> None:
+        """Settle with the targets that are done; the others have not answered in ``limit_s``."""
+        text, errors = dict(work.text), dict(work.errors)
+        for target in work.recognized.targets:
+            if target not in text:
+                errors.setdefault(target, f"no answer within {limit_s:g} s")
+        conclude(Translations(work.recognized, text, errors, work.mt_start))
 
     @contextmanager
     def _span(self, stage: StageName, job: Job) -> Iterator[None]:
@@ -110,30 +128,37 @@ def _told(answered: bool, error: Exception) -> None:
         logger.warning("recognition failed: %s", error)
 
 
-def _caption(
-    recognized: RecognizedJob,
-    text: dict[str, str],
-    errors: dict[str, str],
-    mt: tuple[float | None, float | None],
-) -> Caption:
+def conclude(work: Translations) -> None:
+    """Settle: a caption, or a failure when nothing but the transcript of another language is there."""
+    recognized = work.recognized
+    job, transcript = recognized.job, recognized.transcript
+    if work.errors and set(work.errors) == set(job.stream.options.targets):
+        told = "; ".join(f"{target}: {error}" for target, error in work.errors.items())
+        job.stream.fail(job.utterance, "mt", told, transcript.text)
+        return
+    job.stream.settle(_caption(work, job.stream.now() if recognized.targets else None))
+
+
+def _caption(work: Translations, mt_end: float | None) -> Caption:
     """``emitted``, ``latency`` and ``lag`` are stamped when the caption's turn comes."""
+    recognized = work.recognized
     utterance = recognized.job.utterance
     return Caption(
         index=utterance.index,
         start=utterance.start,
         end=utterance.end,
         source=recognized.transcript.language,
-        text=text,
+        text=work.text,
         timing=Timing(
             speech_end=utterance.speech_end,
             endpoint=recognized.job.endpoint,
             asr_start=recognized.asr_start,
             asr_end=recognized.asr_end,
-            mt_start=mt[0],
-            mt_end=mt[1],
+            mt_start=work.mt_start,
+            mt_end=mt_end,
             emitted=0.0,
         ),
         latency=None,
         lag=None,
-        errors=errors,
+        errors=work.errors,
     )

@@ -47,6 +47,7 @@ class Intake(Channel["AudioChunk | Missing"]):
         if chunk.first < self._expected:
             raise ValueError(f"{chunk!r} begins before sample {self._expected}, where the last one ended")
         if chunk.first > self._expected:
+            self._declare_overflow()
             self.put(Missing(self._expected, chunk.first - self._expected, captured=False), 0)
         for offset in range(0, len(chunk.samples), _SLICE):
             self._hand_over(AudioChunk(chunk.first + offset, chunk.samples[offset : offset + _SLICE]))
@@ -55,10 +56,14 @@ class Intake(Channel["AudioChunk | Missing"]):
 
     def finish(self) -> None:
         """No more sound: declare what did not fit last, then close. Idempotent."""
-        if self._overflow is not None and not self.closed:
+        if not self.closed:
+            self._declare_overflow()
+        self.close()
+
+    def _declare_overflow(self) -> None:
+        if self._overflow is not None:
             self.put(self._overflow, 0)
             self._overflow = None
-        self.close()
 
     def _hand_over(self, part: AudioChunk) -> None:
         if self._waits:

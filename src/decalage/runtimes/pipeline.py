@@ -87,7 +87,7 @@ class PipelineRuntime(LocalRuntime):
         if recognized is None:
             return
         if not recognized.targets:
-            self._calls.translate(recognized)
+            self._calls.translate(self._calls.begin(recognized))
             return
         with self._schedules:
             self._to_translate.add(job.utterance, recognized)
@@ -100,12 +100,9 @@ class PipelineRuntime(LocalRuntime):
         if recognized is None or not recognized.job.stream.is_open(recognized.job.utterance.index):
             return
 
-        def give_up() -> None:
-            limit, job = self.options.mt_deadline_s, recognized.job
-            job.stream.fail(job.utterance, "mt", f"no answer within {limit:g} s", recognized.transcript.text)
-
-        with self._mt.deadline(self.options.mt_deadline_s, give_up):
-            self._calls.translate(recognized)
+        work, limit_s = self._calls.begin(recognized), self.options.mt_deadline_s
+        with self._mt.deadline(limit_s, partial(self._calls.give_up, work, limit_s)):
+            self._calls.translate(work)
 
     def _pools(self) -> Sequence[WorkerPool]:
         return [self._vad, self._asr, self._mt]

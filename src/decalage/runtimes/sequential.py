@@ -16,7 +16,7 @@ from decalage.clock import Clock
 from decalage.config import RuntimeOptions
 from decalage.contracts import StageBlueprint
 from decalage.flow.trace import Trace
-from decalage.runtimes.calls import EngineCalls
+from decalage.runtimes.calls import EngineCalls, Translations
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.stream import Job, RuntimeStream
 from decalage.runtimes.workers import WorkerPool
@@ -53,16 +53,21 @@ class SequentialRuntime(LocalRuntime):
         stream.release()
 
     def _interpret(self, job: Job) -> None:
-        limit = self.options.asr_deadline_s + self.options.mt_deadline_s
+        limit_s = self.options.asr_deadline_s + self.options.mt_deadline_s
+        begun: list[Translations] = []
 
         def give_up() -> None:
-            job.stream.fail(job.utterance, "asr", f"no answer within {limit:g} s")
+            if begun:
+                self._calls.give_up(begun[0], limit_s)
+            else:
+                job.stream.fail(job.utterance, "asr", f"no answer within {limit_s:g} s")
             job.stream.release()
 
-        with self._worker.deadline(limit, give_up):
+        with self._worker.deadline(limit_s, give_up):
             recognized = self._calls.recognize(job)
             if recognized is not None:
-                self._calls.translate(recognized)
+                begun.append(self._calls.begin(recognized))
+                self._calls.translate(begun[0])
 
     def _pools(self) -> Sequence[WorkerPool]:
         return [self._worker]

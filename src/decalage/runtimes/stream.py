@@ -181,11 +181,15 @@ class RuntimeStream:
             return self._ledger.is_open(index)
 
     def abandon(self, error: str) -> None:
-        """End now: what is in flight becomes failures, waiting sound is dropped."""
+        """End now: what is in flight becomes failures; dropped sound is told as ``damage``."""
         self._inbox.cancel()
         with self._lock:
+            if self._outbox.closed:
+                return
             for utterance in self._ledger.unanswered:
                 self._settle(Failure(utterance.index, utterance.start, utterance.end, "asr", error))
+            if not self._outbox.closed:
+                self.damage = self.damage or error
             self._flushed = True
             self._outbox.close()
 
@@ -204,7 +208,7 @@ class RuntimeStream:
         return self._outbox.closed
 
     def _has_work(self) -> bool:
-        if not self._ledger.has_credit:
+        if self._outbox.closed or not self._ledger.has_credit:
             return False
         return bool(self._pending) or not self._inbox.idle or (self._inbox.closed and not self._flushed)
 

@@ -18,6 +18,17 @@ class ReaderGoneError(OutputError):
     exit_code = 0
 
 
+def check_writable(path: str) -> None:
+    """Raise ``OutputError`` if ``path`` cannot be written, without touching what is there."""
+    target = Path(path)
+    if target.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder")
+    if not target.parent.is_dir():
+        raise OutputError(f"cannot write {path}: the folder does not exist")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise OutputError(f"cannot write {path}: permission denied")
+
+
 class TextOutput:
     """Writes lines and flushes each, so that what stands there is valid at any moment.
 

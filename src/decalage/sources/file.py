@@ -86,6 +86,9 @@ class FileSource:
             container.close()
             raise InputError(f"{self.name} has no sound in it")
         stream = container.streams.audio[0]
+        if stream.codec_context is None:
+            container.close()
+            raise InputError(f"{self.name}: no decoder is here for its sound")
         try:
             stream.codec_context.open(strict=False)
         except (av.error.FFmpegError, ValueError) as error:
@@ -160,7 +163,7 @@ class FileSource:
             raise DamagedInputError(
                 f"{self.name} ends early: it says {self.duration_s:.1f} s and holds {heard_s:.1f} s"
             )
-        lost = 0 if self._path is None else missing_bytes(self._path)
+        lost = missing_bytes(self._path) if self._path is not None and self._path.is_file() else 0
         if lost:
             raise DamagedInputError(
                 f"{self.name} ends early: {lost} bytes of the sound it promises are not there, "

@@ -24,8 +24,10 @@ class Paced:
         self._stop = StopSignal()
 
     def __iter__(self) -> Iterator[AudioChunk]:
-        origin = self._clock.now()
+        origin: float | None = None
         for chunk in self._source:
+            if origin is None:  # a slow start delays the stream's clock, it does not outrun it
+                origin = self._clock.now()
             if self._stop.wait_until(self._clock, origin + chunk.end):
                 return
             yield chunk

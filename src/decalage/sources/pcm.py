@@ -32,12 +32,14 @@ class PcmSource:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._stopped = False
+        self._head = self._peek()
         self._wake, self._waker = socket.socketpair()
 
     def __iter__(self) -> Iterator[AudioChunk]:
         first, rest = 0, b""
         try:
-            while data := self._read():
+            while data := self._head or self._read():
+                self._head = b""
                 data = rest + data
                 whole = len(data) // 2 * 2
                 rest = data[whole:]
@@ -67,4 +69,24 @@ class PcmSource:
         number = self._stream.fileno()
         waker = self._wake.fileno()
         ready, _, _ = select.select([number, waker], [], [])
-        return b"" if waker in ready else os.read(number, _READ_BYTES)
+        if waker in ready:
+            return b""
+        try:
+            return os.read(number, _READ_BYTES)
+        except OSError as error:
+            raise DamagedInputError(f"standard input cannot be read: {error.strerror}") from error
+
+    def _peek(self) -> bytes:
+        """What is there already; an input that has ended, or is none, is refused before a run starts."""
+        if sys.platform == "win32":
+            return b""
+        number = self._stream.fileno()
+        if not select.select([number], [], [], 0)[0]:
+            return b""
+        try:
+            data = os.read(number, _READ_BYTES)
+        except OSError as error:
+            raise InputError(f"standard input cannot be read: {error.strerror}") from error
+        if not data:
+            raise InputError("no sound on standard input; pipe PCM16 mono 16 kHz into it")
+        return data

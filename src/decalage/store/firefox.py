@@ -7,6 +7,7 @@ https://remote-settings.readthedocs.io, collection ``translations-models``.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
 import urllib.error
@@ -59,8 +60,11 @@ def add_direction(source: str, target: str) -> Path:
     server has, ``ModelMissingError`` when it cannot be reached, ``ModelDamagedError`` for a wrong hash.
     """
     server = os.environ.get("DECALAGE_FIREFOX_SERVER", _SERVER).rstrip("/")
-    records = _newest(_json(f"{server}/{_RECORDS}")["data"], source, target)
-    base = str(_json(f"{server}/")["capabilities"]["attachments"]["base_url"]).rstrip("/")
+    try:
+        records = _newest(_json(f"{server}/{_RECORDS}")["data"], source, target)
+        base = str(_json(f"{server}/")["capabilities"]["attachments"]["base_url"]).rstrip("/")
+    except (LookupError, TypeError) as error:
+        raise ModelMissingError(f"{server} does not answer as a model server; try again later") from error
     folder = folder_of(source, target)
     with whole_folder(folder) as temporary:
         published = {}
@@ -111,7 +115,7 @@ def _get(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - checked above
             data: bytes = answer.read()
-    except (urllib.error.URLError, OSError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         reason = getattr(error, "reason", error)
         raise ModelMissingError(f"cannot download {url}: {reason}; check the network") from error
     return data

@@ -167,13 +167,13 @@ class FakeTranslator:
 
     gate: Gate | None = None
     gates: dict[str, Gate] = field(default_factory=dict)
-    """Held by text."""
+    """Held by text, or by target."""
     failing_targets: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
 
     def translate(self, text: str, *, source: str, target: str) -> Translation:
         self.calls.append(text)
-        gate = self.gates.get(text, self.gate)
+        gate = self.gates.get(text, self.gates.get(target, self.gate))
         if gate is not None:
             gate.pass_through()
         if target in self.failing_targets:
@@ -191,9 +191,10 @@ class FakeBlueprint:
     fake_recognizer: FakeRecognizer = field(default_factory=FakeRecognizer)
     fake_translator: FakeTranslator = field(default_factory=FakeTranslator)
     load_error: Exception | None = None
+    segmenter_type: type[FakeSegmenter] = FakeSegmenter
 
     def segmenter(self, stream: str, options: SegmenterOptions) -> FakeSegmenter:  # noqa: ARG002
-        return FakeSegmenter(stream)
+        return self.segmenter_type(stream)
 
     def recognizer(self, concurrency: int) -> FakeRecognizer:
         if self.load_error is not None:

@@ -14,10 +14,17 @@ from typing import Any, get_args
 
 import click
 
-from decalage.app.compose import make_blueprint, make_runtime, open_sinks, open_source, start_event
+from decalage.app.compose import (
+    check_outputs,
+    make_blueprint,
+    make_runtime,
+    open_sinks,
+    open_source,
+    start_event,
+)
 from decalage.app.options import EncoderWindowType, LanguagesType, load_config
 from decalage.app.progress import progress
-from decalage.app.session import Session
+from decalage.app.session import Session, failures
 from decalage.app.settings import Settings
 from decalage.config import Pace
 from decalage.contracts import AudioSource, Sink
@@ -172,7 +179,7 @@ def translate(
     decalage translate talk.mp4                      captions on screen
     decalage translate talk.mp4 --pace realtime      as they would appear live
     decalage translate talk.mp4 -o talk.jsonl        every event, one a line
-    arecord -f S16_LE -r 16000 | decalage translate - --pace realtime
+    arecord -t raw -f S16_LE -r 16000 | decalage translate - --pace realtime
     """  # noqa: D301 - \b keeps click from filling the lines
     levels = [logging.ERROR, logging.INFO, logging.DEBUG]
     logging.basicConfig(level=levels[min(verbose, 2)], format="%(levelname)s %(name)s: %(message)s")
@@ -181,37 +188,46 @@ def translate(
 
 
 def run(given: str, settings: Settings, outputs: _Outputs) -> int:
-    """Caption ``given``; what is refused is refused before a model loads. Gives the exit code."""
+    """Caption ``given`` and give the exit code. No output is touched before the models have loaded."""
     blueprint = make_blueprint(settings)
+    check_outputs(outputs.outputs)
     source = open_source(given, settings)
     with ExitStack() as stack:
+        runtime = make_runtime(settings, blueprint)
+        stack.callback(runtime.close)
         sinks = open_sinks(outputs.form, outputs.outputs, show=outputs.show, live=settings.pace == "realtime")
         for sink in sinks:
             stack.callback(sink.close)
-        runtime = make_runtime(settings, blueprint)
-        stack.callback(runtime.close)
         stream = runtime.run(source, settings.stream_options())
         session = Session(runtime, stream, start_event(settings, source.name))
         with session.ladder, _signals(session) as interrupted:
-            summary = _write(session, source, sinks)
+            summary, lost = _write(session, source, sinks)
+    for told in lost if not _on_screen() else []:
+        click.echo(f"decalage: {told}", err=True)
     print_summary(summary, sys.stderr)
     if interrupted:
         return INTERRUPTED
-    return 1 if summary.failures or summary.damaged else 0
+    return 1 if lost or summary.damaged else 0
 
 
-def _write(session: Session, source: AudioSource, sinks: list[Sink]) -> Summary:
-    """Every event to every sink; the summary comes last."""
+def _on_screen() -> bool:
+    """Whether a person sees the captions, and with them what failed."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _write(session: Session, source: AudioSource, sinks: list[Sink]) -> tuple[Summary, list[str]]:
+    """Every event to every sink; the summary, which comes last, and each piece of speech that failed."""
     summary: Summary | None = None
-    on_screen = sys.stdout.isatty()
-    with progress(source, shown=sys.stderr.isatty() and not on_screen) as bar:
+    lost: list[str] = []
+    with progress(source, shown=sys.stderr.isatty() and not _on_screen()) as bar:
         for event in session:
             for sink in sinks:
                 sink.write(event)
             bar(event)
+            lost += failures(event)
             summary = event if isinstance(event, Summary) else None
     assert summary is not None  # noqa: S101 - a session ends with it
-    return summary
+    return summary, lost
 
 
 @contextmanager
