@@ -47,7 +47,7 @@ def find_recognizer(name_or_path: str, *, offline: bool = False) -> Path:
     ``ModelDamagedError`` for a wrong hash, ``UsageError`` for a name nobody knows.
     """
     given = Path(name_or_path)
-    if name_or_path not in RECOGNIZERS and name_or_path and given.is_dir():
+    if name_or_path and given.is_dir():
         return _checked_folder(given)
     model = RECOGNIZERS.get(name_or_path)
     if model is None:
