@@ -19,6 +19,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from decalage.audio import seconds
+from scripts.evaluation import WordErrors, table
+
 ROWS: dict[str, list[str]] = {
     "plain, beam 5, full": ["--plain", "--beam", "5"],
     "sequential, beam 5, full": ["--runtime", "sequential", "--beam", "5", "--encoder-window", "full"],
@@ -62,7 +65,7 @@ def plain(path: str, beam: int) -> dict[str, Any]:
         text = " ".join(segment.text.strip() for segment in segments)
         texts.append((text, translate(text)))
     wall_s = time.monotonic() - began
-    audio_s = len(samples) / 16_000
+    audio_s = seconds(len(samples))
     return {"rtf": wall_s / audio_s, "utterances": len(texts), "text": " ".join(t for t, _ in texts)}
 
 
@@ -90,41 +93,36 @@ def row(path: str, options: list[str], pace: str) -> dict[str, Any]:
     return result
 
 
-def word_error_rate(reference: str, text: str) -> float:
-    """Per cent, after Whisper's English normalizer."""
-    import jiwer  # noqa: PLC0415
-    from whisper_normalizer.english import EnglishTextNormalizer  # noqa: PLC0415
-
-    normalize = EnglishTextNormalizer()
-    return 100 * float(jiwer.wer(normalize(reference), normalize(text)))
-
-
 def measure(path: str, repeats: int, reference: str | None) -> list[dict[str, Any]]:
-    """All rows, interleaved."""
-    runs: dict[str, list[tuple[dict[str, Any], dict[str, Any] | None]]] = {name: [] for name in ROWS}
+    """All rows, interleaved at full speed, then each once at speaking pace."""
+    fast: dict[str, list[dict[str, Any]]] = {name: [] for name in ROWS}
     for repeat in range(repeats):
         for name, options in ROWS.items():
-            fast = row(path, options, "max")
-            live = repeat == 0 and "--plain" not in options
-            paced = row(path, options, "realtime") if live else None
-            runs[name].append((fast, paced))
-            print(f"{repeat + 1}/{repeats} {name}: rtf {fast['rtf']:.3f}", file=sys.stderr)
-    return [_line(name, measured, reference) for name, measured in runs.items()]
+            fast[name].append(row(path, options, "max"))
+            print(f"{repeat + 1}/{repeats} {name}: rtf {fast[name][-1]['rtf']:.3f}", file=sys.stderr)
+    lines = []
+    for name, options in ROWS.items():
+        live = None if "--plain" in options else row(path, options, "realtime")
+        lines.append(_line(name, fast[name], live, reference))
+    return lines
 
 
 def _line(
-    name: str, measured: list[tuple[dict[str, Any], dict[str, Any] | None]], reference: str | None
+    name: str, fast: list[dict[str, Any]], live: dict[str, Any] | None, reference: str | None
 ) -> dict[str, Any]:
-    """Medians of one row's repeats."""
-    fast = [full for full, _ in measured]
-    paced = [live for _, live in measured if live is not None]
-    line: dict[str, Any] = {"row": name, "rtf": statistics.median(full["rtf"] for full in fast)}
-    line["rtf_spread"] = [min(full["rtf"] for full in fast), max(full["rtf"] for full in fast)]
+    """One row: medians at full speed, the one run at speaking pace, words of the first run."""
+    factors = [full["rtf"] for full in fast]
+    line: dict[str, Any] = {"row": name, "rtf": statistics.median(factors)}
+    line["rtf_spread"] = [min(factors), max(factors)]
     for group, key in _SPREADS:
-        line[f"{group}_{key}"] = statistics.median(live[group][key] for live in paced) if paced else None
+        line[f"{group}_{key}"] = live[group][key] if live else None
     for key in ("load", "cpu_percent", "memory_mb"):
-        line[key] = statistics.median(live[key] for live in paced) if paced else None
-    line["wer"] = word_error_rate(reference, fast[0]["text"]) if reference else None
+        line[key] = live[key] if live else None
+    line["wer"] = None
+    if reference:
+        errors = WordErrors("en")
+        errors.add(reference, fast[0]["text"])
+        line["wer"] = errors.rate
     return line
 
 
@@ -147,18 +145,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     reference = given.reference.read_text("utf-8") if given.reference else transcript_of(given.speech)
-    table = measure(given.speech, given.repeats, reference)
-    columns = list(table[0])
-    columns.remove("rtf_spread")
-    print("| " + " | ".join(columns) + " |\n|" + " --- |" * len(columns))
-    for line in table:
-        cells = [
-            "–" if line[c] is None else f"{line[c]:.3f}" if isinstance(line[c], float) else line[c]
-            for c in columns
-        ]
-        print("| " + " | ".join(cells) + " |")
+    lines = measure(given.speech, given.repeats, reference)
+    columns = [column for column in lines[0] if column != "rtf_spread"]
+    cells = [["–" if line[column] is None else line[column] for column in columns] for line in lines]
+    print(table(columns, cells, digits=3))
     if given.json:
-        given.json.write_text(json.dumps(table, indent=1), "utf-8")
+        given.json.write_text(json.dumps(lines, indent=1), "utf-8")
 
 
 if __name__ == "__main__":

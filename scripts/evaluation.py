@@ -98,8 +98,10 @@ def difference_interval(a: WordErrors, b: WordErrors, resamples: int = 2000) -> 
     return float(low), float(high)
 
 
-def table(head: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
-    """A Markdown table."""
-    cells = [[f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in line] for line in lines]
+def table(head: Sequence[str], lines: Sequence[Sequence[object]], digits: int = 2) -> str:
+    """A Markdown table; floats to ``digits`` places."""
+    cells = [
+        [f"{cell:.{digits}f}" if isinstance(cell, float) else str(cell) for cell in line] for line in lines
+    ]
     parts = [head, ["---"] * len(head), *cells]
     return "\n".join("| " + " | ".join(part) + " |" for part in parts)

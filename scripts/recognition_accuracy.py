@@ -16,7 +16,7 @@ from faster_whisper import WhisperModel
 
 from decalage.app.compose import make_blueprint
 from decalage.app.settings import Settings
-from decalage.audio import AudioChunk
+from decalage.audio import AudioChunk, seconds
 from decalage.config import EncoderWindow, RecognizerOptions, SegmenterOptions
 from decalage.speech import Transcript, Utterance
 from decalage.store.models import find_recognizer
@@ -50,7 +50,7 @@ def ours(beam: int, window: EncoderWindow, segmenter: SegmenterOptions | None) -
 
     def hear(recording: Recording) -> str:
         options = RecognizerOptions(language=recording.language, beam=beam, encoder_window=window)
-        whole = [Utterance("s", 0, 0, recording.samples, len(recording.samples) / 16_000)]
+        whole = [Utterance("s", 0, 0, recording.samples, seconds(len(recording.samples)))]
         if segmenter is not None:
             cutter = blueprint.segmenter("s", segmenter)
             cut = [*cutter.feed(AudioChunk(0, recording.samples)), *cutter.finish()]

@@ -83,3 +83,8 @@ class StreamFinishedError(ClosedError):
 
 class RuntimeClosedError(ClosedError):
     """Raised by ``open()`` and ``run()`` after ``close()``: make another runtime."""
+
+
+def one_line(message: object) -> str:
+    """``message``, an error or a text, with its white space folded so that it fits one line."""
+    return " ".join(str(message).split())

@@ -10,7 +10,7 @@ import click
 from decalage.app.commands.doctor import doctor
 from decalage.app.commands.models import models
 from decalage.app.commands.translate import translate
-from decalage.errors import DecalageError
+from decalage.errors import DecalageError, one_line
 
 EPILOG = (
     "Exit codes: 0 done; 1 some speech failed or the input was damaged; 2 bad usage or input; "
@@ -57,4 +57,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _tell(message: str) -> None:
-    click.echo(f"decalage: {' '.join(message.split())}", err=True)
+    click.echo(f"decalage: {one_line(message)}", err=True)

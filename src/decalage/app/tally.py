@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 
 from decalage.app.settings import available_cores
+from decalage.audio import seconds
 from decalage.events import Caption, Gap, Settled, Spread, StreamEvent, Summary
 from decalage.flow.statistics import StreamStatistics
 
@@ -48,7 +49,7 @@ class Tally:
         """What was done since this tally was made, and at what cost."""
         self._sample_memory()
         wall_s = time.monotonic() - self._began
-        audio_s = statistics.samples_in / 16_000
+        audio_s = seconds(statistics.samples_in)
         cpu_s = self._cpu_s() - self._cpu_at_start
         return Summary(
             utterances=statistics.utterances,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from decalage.clock import Clock
 from decalage.contracts import Recognizer, Translator
-from decalage.errors import DecalageError
+from decalage.errors import DecalageError, one_line
 from decalage.events import Caption, Rejected, StageName, Timing
 from decalage.flow.trace import Span, Trace
 from decalage.runtimes.stream import Job
@@ -65,7 +65,7 @@ class EngineCalls:
             with self._span("asr", job):
                 outcome = self._recognizer.recognize(utterance, stream.options.recognizer)
         except Exception as error:
-            _told(stream.fail(utterance, "asr", one_line(error)), error)
+            _told(stream.fail(utterance, "asr", reason(error)), error)
             return None
         if isinstance(outcome, Rejection):
             stream.settle(Rejected(utterance.index, utterance.start, utterance.end, outcome.reason))
@@ -90,7 +90,7 @@ class EngineCalls:
                 work.text[target] = translation.text
             except Exception as error:
                 logger.warning("translation of %r to %s failed: %s", job.utterance, target, error)
-                work.errors[target] = one_line(error)
+                work.errors[target] = reason(error)
         conclude(work)
 
     @staticmethod
@@ -117,10 +117,11 @@ class EngineCalls:
                 )
 
 
-def one_line(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """What went wrong, fit for an event: our own errors say it themselves, others need their type."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, DecalageError) else f"{type(error).__name__}: {text}"
+    return (
+        one_line(error) if isinstance(error, DecalageError) else f"{type(error).__name__}: {one_line(error)}"
+    )
 
 
 def _told(answered: bool, error: Exception) -> None:

@@ -15,10 +15,11 @@ from typing import ClassVar
 
 from decalage.clock import Clock, SystemClock
 from decalage.config import RuntimeOptions, StreamOptions
-from decalage.contracts import AudioSource, StageBlueprint
+from decalage.contracts import AudioSource, Recognizer, StageBlueprint, Translator
 from decalage.errors import DecalageError, RuntimeClosedError, StreamFinishedError
 from decalage.flow.statistics import RuntimeStatistics
-from decalage.runtimes.calls import one_line
+from decalage.flow.trace import Trace
+from decalage.runtimes.calls import EngineCalls, reason
 from decalage.runtimes.stream import RuntimeStream
 from decalage.runtimes.workers import WorkerAbandonedError, WorkerPool
 
@@ -31,8 +32,14 @@ class LocalRuntime(ABC):
     name: ClassVar[str]
 
     def __init__(
-        self, blueprint: StageBlueprint, options: RuntimeOptions, *, clock: Clock | None = None
+        self,
+        blueprint: StageBlueprint,
+        options: RuntimeOptions,
+        *,
+        clock: Clock | None = None,
+        trace: Trace | None = None,
     ) -> None:
+        """Make the pools and load the models; ``trace`` records every engine call."""
         self.options = options
         self.clock = clock or SystemClock()
         self._blueprint = blueprint
@@ -41,6 +48,13 @@ class LocalRuntime(ABC):
         self._streams: list[RuntimeStream] = []
         self._sources: dict[str, tuple[AudioSource, threading.Thread]] = {}
         self._closed = False
+        self._make_pools()
+        try:
+            engines = self._load(blueprint)
+        except BaseException:
+            self.close()
+            raise
+        self._calls = EngineCalls(*engines, clock=self.clock, trace=trace)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} workers={self.options.workers} streams={len(self._streams)}>"
@@ -107,6 +121,14 @@ class LocalRuntime(ABC):
         )
 
     @abstractmethod
+    def _make_pools(self) -> None:
+        """Set up workers and schedules; called once, before the models load."""
+
+    @abstractmethod
+    def _load(self, blueprint: StageBlueprint) -> tuple[Recognizer, Translator]:
+        """Load both engines."""
+
+    @abstractmethod
     def _wake(self, stream: RuntimeStream) -> None:
         """``stream`` may have something to cut: see to it that a worker looks."""
 
@@ -139,7 +161,7 @@ class LocalRuntime(ABC):
             with self._lock:
                 streams = list(self._streams)
             for stream in streams:
-                stream.abandon(f"internal error: {one_line(error)}")
+                stream.abandon(f"internal error: {reason(error)}")
 
     def _capture(self, source: AudioSource, stream: RuntimeStream) -> None:
         """Feed ``stream`` from ``source`` until either ends; tells the stream why and lets go of both."""
@@ -153,7 +175,7 @@ class LocalRuntime(ABC):
             damage = str(error)
         except Exception as error:
             logger.exception("source of %s failed", stream.name)
-            damage = one_line(error)
+            damage = reason(error)
         finally:
             stream.captured(damage)
             with self._lock:

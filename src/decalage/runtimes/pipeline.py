@@ -17,12 +17,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
-from decalage.clock import Clock
-from decalage.config import RuntimeOptions
-from decalage.contracts import StageBlueprint
+from decalage.contracts import Recognizer, StageBlueprint, Translator
 from decalage.flow.schedule import Schedule
-from decalage.flow.trace import Trace
-from decalage.runtimes.calls import EngineCalls, RecognizedJob
+from decalage.runtimes.calls import RecognizedJob
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.stream import Job, RuntimeStream
 from decalage.runtimes.workers import WorkerPool
@@ -33,30 +30,19 @@ class PipelineRuntime(LocalRuntime):
 
     name: ClassVar[str] = "pipeline"
 
-    def __init__(
-        self,
-        blueprint: StageBlueprint,
-        options: RuntimeOptions,
-        *,
-        clock: Clock | None = None,
-        trace: Trace | None = None,
-    ) -> None:
-        super().__init__(blueprint, options, clock=clock)
+    def _make_pools(self) -> None:
         self._vad = WorkerPool("vad", 1, clock=self.clock)
-        self._asr = WorkerPool("asr", options.workers, clock=self.clock)
+        self._asr = WorkerPool("asr", self.options.workers, clock=self.clock)
         self._mt = WorkerPool("mt", 1, clock=self.clock)
         self._schedules = threading.Lock()
         self._to_recognize: Schedule[Job] = Schedule()
         self._to_translate: Schedule[RecognizedJob] = Schedule()
-        # Both models load at the same time, each on a worker that will use it.
-        recognizer = self._asr.submit(blueprint.recognizer, options.workers)
+
+    def _load(self, blueprint: StageBlueprint) -> tuple[Recognizer, Translator]:
+        """Both at the same time, each on a worker that will use it."""
+        recognizer = self._asr.submit(blueprint.recognizer, self.options.workers)
         translator = self._mt.submit(blueprint.translator)
-        try:
-            engines = recognizer.result(), translator.result()
-        except BaseException:
-            self.close()
-            raise
-        self._calls = EngineCalls(*engines, clock=self.clock, trace=trace)
+        return recognizer.result(), translator.result()
 
     def _wake(self, stream: RuntimeStream) -> None:
         if stream.claim():

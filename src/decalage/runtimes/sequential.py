@@ -12,11 +12,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
-from decalage.clock import Clock
-from decalage.config import RuntimeOptions
-from decalage.contracts import StageBlueprint
-from decalage.flow.trace import Trace
-from decalage.runtimes.calls import EngineCalls, Translations
+from decalage.contracts import Recognizer, StageBlueprint, Translator
+from decalage.runtimes.calls import Translations
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.stream import Job, RuntimeStream
 from decalage.runtimes.workers import WorkerPool
@@ -27,19 +24,11 @@ class SequentialRuntime(LocalRuntime):
 
     name: ClassVar[str] = "sequential"
 
-    def __init__(
-        self,
-        blueprint: StageBlueprint,
-        options: RuntimeOptions,
-        *,
-        clock: Clock | None = None,
-        trace: Trace | None = None,
-    ) -> None:
-        super().__init__(blueprint, options, clock=clock)
+    def _make_pools(self) -> None:
         self._worker = WorkerPool("worker", 1, clock=self.clock)
-        self._calls = EngineCalls(
-            blueprint.recognizer(1), blueprint.translator(), clock=self.clock, trace=trace
-        )
+
+    def _load(self, blueprint: StageBlueprint) -> tuple[Recognizer, Translator]:
+        return blueprint.recognizer(1), blueprint.translator()
 
     def _wake(self, stream: RuntimeStream) -> None:
         if stream.claim():

@@ -55,7 +55,8 @@ class TerminalSink:
             raise self._output.refusal(error) from error
 
     def _settled(self, event: Settled) -> None:
-        block = settled_block(event, self._show, self._console.width, rich=self._console.is_terminal)
+        width = self._console.width if self._console.is_terminal else None
+        block = settled_block(event, self._show, width)
         if block is not None:
             self._console.print(block, soft_wrap=not self._console.is_terminal)
             self._console.file.flush()
@@ -74,12 +75,12 @@ class TerminalSink:
             self._live.update(Text("listening", "dim"), refresh=True)
 
 
-def settled_block(event: Settled, show: Show, width: int, *, rich: bool) -> RenderableType | None:
-    """The lines of a settled event, or None for one that is not shown."""
+def settled_block(event: Settled, show: Show, width: int | None) -> RenderableType | None:
+    """The lines of a settled event, wrapped to ``width`` or plain; None for one that is not shown."""
     lines = _lines(event, show)
     if not lines:
         return None
-    return _placed(clock(event.start), lines, width if rich else 1_000_000)
+    return _placed(clock(event.start), lines, width)
 
 
 def _lines(event: Settled, show: Show) -> list[Text]:
@@ -113,15 +114,15 @@ def _provisional(event: Partial, show: Show, width: int) -> RenderableType:
     return _placed(clock(event.start), lines, width)
 
 
-def _placed(time: str, lines: list[Text], width: int) -> RenderableType:
+def _placed(time: str, lines: list[Text], width: int | None) -> RenderableType:
     """``lines`` with their time: beside them with a hanging indent, above them where it is narrow."""
-    if width < _NARROW:
-        return Group(Text(time, "dim"), *lines)
-    if width >= 1_000_000:
+    if width is None:
         return Text("\n").join(
             Text.assemble(f"{time:<{_INDENT}}" if not number else " " * _INDENT, line)
             for number, line in enumerate(lines)
         )
+    if width < _NARROW:
+        return Group(Text(time, "dim"), *lines)
     head = Text.assemble((f"{time:<{_INDENT}}", "dim"))
     wrapped = [Padding(line, (0, 0, 0, _INDENT)) for line in lines[1:]]
     return Group(_beside(head, lines[0]), *wrapped)

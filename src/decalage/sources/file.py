@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, seconds
-from decalage.errors import DamagedInputError, InputError
+from decalage.errors import DamagedInputError, InputError, one_line
 from decalage.sources.downmix import Downmix
 from decalage.sources.riff import missing_bytes
 
@@ -193,5 +193,4 @@ def _clean(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _reason(error: Exception) -> str:
     """What FFmpeg or the system says, without its number and its repetition of the name."""
-    text = getattr(error, "strerror", None) or str(error)
-    return " ".join(str(text).split())
+    return one_line(getattr(error, "strerror", None) or error)

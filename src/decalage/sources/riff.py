@@ -6,10 +6,8 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-_UNKNOWN_SIZES = {0, 0x7FFFFFFF, 0xFFFFFFFF}
-"""Written by programs that did not know the size when they wrote the header."""
 _STREAMED = 0x7FFF0000
-"""Sizes from here on are placeholders too."""
+"""From here on, as 0, a size was written by a program that did not know it yet."""
 
 
 def missing_bytes(path: Path) -> int:
@@ -34,7 +32,7 @@ def _missing(file: BinaryIO, size: int) -> int:
             return 0
         name, length = header[:4], struct.unpack("<I", header[4:])[0]
         if name == b"data":
-            if length in _UNKNOWN_SIZES or length >= _STREAMED:
+            if length == 0 or length >= _STREAMED:
                 return 0
             return max(0, int(length) - (size - file.tell()))
         file.seek(length + length % 2, 1)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from decalage.errors import EngineError, MissingPartError, ModelDamagedError, UnsupportedPairError
+from decalage.errors import EngineError, MissingPartError, ModelDamagedError, UnsupportedPairError, one_line
 from decalage.speech import Translation
 from decalage.stages.loops import has_words
 from decalage.stages.sentences import sentences
@@ -55,7 +55,7 @@ class FirefoxTranslator:
         try:
             translated = str(engine.translate(sentence)).strip()
         except Exception as error:  # the native engine's errors share no root
-            raise EngineError(f"the translator failed: {' '.join(str(error).split())}") from error
+            raise EngineError(f"the translator failed: {one_line(error)}") from error
         if not translated:
             raise EngineError(f"the translator gave nothing for {sentence[:40]!r}")
         return translated
@@ -69,5 +69,6 @@ def _load(folder: Path) -> Any:
     try:
         return NativeDirection(str(folder))
     except Exception as error:
-        reason = " ".join(str(error).split())
-        raise ModelDamagedError(f"{folder} does not load as a translation model: {reason}") from error
+        raise ModelDamagedError(
+            f"{folder} does not load as a translation model: {one_line(error)}"
+        ) from error

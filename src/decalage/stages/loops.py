@@ -27,14 +27,8 @@ def repeats(text: str) -> bool:
     spoken = words(text)
     for size in range(1, 13):
         needed = _REPEATED_RUNS + (2 if size == 1 else 1 if size == 2 else 0)
-        count = 1
-        for at in range(size, len(spoken) - size + 1):
-            same = spoken[at : at + size] == spoken[at - size : at]
-            if not same:
-                continue
-            count = _runs_from(spoken, at - size, size)
-            if count >= needed:
-                return True
+        if any(_runs_from(spoken, at, size) >= needed for at in range(len(spoken) - size)):
+            return True
     return False
 
 

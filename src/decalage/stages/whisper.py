@@ -16,7 +16,7 @@ import numpy as np
 
 from decalage.audio import Samples, sample_count
 from decalage.config import RecognizerOptions
-from decalage.errors import EngineError, ModelDamagedError, ModelMissingError, UsageError
+from decalage.errors import EngineError, ModelDamagedError, ModelMissingError, UsageError, one_line
 from decalage.speech import Decoding, Rejection, Transcript, Utterance
 from decalage.stages.loops import compression_ratio, has_words, repeats
 from decalage.stages.window import FULL_S, window_s
@@ -85,11 +85,12 @@ class WhisperRecognizer:
             raise UsageError(f"{model_path.name} on {device} as {compute_type}: {error}") from error
         except Exception as error:
             raise ModelDamagedError(
-                f"{model_path} does not load: {' '.join(str(error).split())}; add the model again"
+                f"{model_path} does not load: {one_line(error)}; add the model again"
             ) from error
         self._view = ctranslate2.StorageView
         self._features = FeatureExtractor(feature_size=self._model.n_mels)
         self._name = model_path.name
+        self._tokenizers: dict[str, Any] = {}  # bounded by Whisper's languages
 
     def __repr__(self) -> str:
         return f"<WhisperRecognizer {self._name} on {self._model.device} {self._model.compute_type}>"
@@ -107,7 +108,7 @@ class WhisperRecognizer:
         try:
             return self._recognize(utterance, options)
         except (RuntimeError, ValueError) as error:
-            raise EngineError(f"the recognizer failed: {' '.join(str(error).split())}") from error
+            raise EngineError(f"the recognizer failed: {one_line(error)}") from error
 
     def _recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
         tokenizer = self._tokenizer(options.language)
@@ -179,12 +180,17 @@ class WhisperRecognizer:
         return self._view.from_array(np.ascontiguousarray(features[None], dtype=np.float32))
 
     def _tokenizer(self, language: str) -> Any:
+        """The tokenizer of ``language``, which keeps what it works out: made once for each."""
         from faster_whisper.tokenizer import Tokenizer  # noqa: PLC0415
 
+        made = self._tokenizers.get(language)
+        if made is not None:
+            return made
         multilingual = self._model.is_multilingual
         if not multilingual and language != "en":
             raise UsageError(f"{self._name} hears English only, not {language!r}; use --model base")
-        return Tokenizer(self._tokens, multilingual, task="transcribe", language=language)
+        made = Tokenizer(self._tokens, multilingual, task="transcribe", language=language)
+        return self._tokenizers.setdefault(language, made)
 
     def _prompt(self, tokenizer: Any, text: str | None) -> list[int]:
         """The decoder's first tokens: what was said before, if told, then language and task."""

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from decalage.errors import ModelMissingError
+from decalage.errors import ModelMissingError, one_line
 from decalage.store.catalogue import Model
 from decalage.store.files import whole_folder
 
@@ -42,7 +42,7 @@ def download(model: Model, target: Path) -> None:
                 max_workers=2,
             )
         except Exception as error:  # the hub's errors and its HTTP library's share no root
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error)[:200]
             raise ModelMissingError(
                 f"cannot download {model.repository}: {type(error).__name__}: {reason}; "
                 "check the network, or give --model a folder"

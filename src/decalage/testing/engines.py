@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from decalage.audio import AudioChunk, Samples, sample_count
+from decalage.audio import AudioChunk, Samples, sample_count, seconds
 from decalage.config import RecognizerOptions, SegmenterOptions
 from decalage.errors import EngineError
 from decalage.speech import GapCause, MissingSound, Rejection, Segment, Transcript, Translation, Utterance
@@ -126,7 +126,7 @@ class FakeSegmenter:
         if not self._open:
             return []
         samples = np.concatenate(self._open)
-        end = (self._first + len(samples)) / 16_000
+        end = seconds(self._first + len(samples))
         utterance = Utterance(self._stream, self._index, self._first, samples, end)
         self._open, self._index = [], self._index + 1
         return [utterance]

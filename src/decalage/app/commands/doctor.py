@@ -75,7 +75,7 @@ def _models() -> list[Finding]:
         _try("model base", lambda: str(find_recognizer("base", offline=True))),
         _try("model tiny.en", lambda: str(find_recognizer("tiny.en", offline=True)), needed=False),
         _try("en→pt", lambda: str(find_translator("en", "pt"))),
-        Finding("language pairs", pairs != "none", f"{pairs}"),
+        Finding("language pairs", pairs != "none", pairs),
     ]
 
 

@@ -40,7 +40,7 @@ _DECLARED: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = []
 def _option(*names: str, **attributes: Any) -> None:
     """Declare an option that can also be set as ``DECALAGE_<NAME>`` and in the config file."""
     long = next(name for name in names if name.startswith("--"))
-    variable = "DECALAGE_" + long.lstrip("-").split("/")[0].replace("-", "_").upper()
+    variable = "DECALAGE_" + long.lstrip("-").replace("-", "_").upper()
     _DECLARED.append(click.option(*names, envvar=variable, show_default=True, **attributes))
 
 
@@ -152,7 +152,6 @@ class _Outputs:
     form: str
     outputs: tuple[str, ...]
     show: Show
-    verbose: int
 
 
 @click.command(
@@ -184,7 +183,7 @@ def translate(
     levels = [logging.ERROR, logging.INFO, logging.DEBUG]
     logging.basicConfig(level=levels[min(verbose, 2)], format="%(levelname)s %(name)s: %(message)s")
     settings = Settings(**chosen)
-    return run(given, settings, _Outputs(form, outputs, show, verbose))
+    return run(given, settings, _Outputs(form, outputs, show))
 
 
 def run(given: str, settings: Settings, outputs: _Outputs) -> int:
