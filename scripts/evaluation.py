@@ -17,7 +17,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from decalage.audio import Samples
 from decalage.sources.file import FileSource
 
-LONGEST_S = 26.5
+LONGEST_S = 27.0
 """Recordings longer than this are no single utterance."""
 
 

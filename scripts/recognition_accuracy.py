@@ -2,7 +2,7 @@
 
     DECALAGE_SPEECH=DIR python -m scripts.recognition_accuracy [--language en] [--limit N] [--beams 1,5]
 
-Each gold recording up to 26.5 s is one utterance; the rows with "cut" go through voice activity and
+Each gold recording up to 27 s is one utterance; the rows with "cut" go through voice activity and
 segmentation as the program does it. The interval is of the difference to faster-whisper with the
 same beam, paired over recordings; with zero inside it the difference is chance.
 """
@@ -71,13 +71,19 @@ def main() -> None:
     given = parser.parse_args()
     recordings = gold(given.language, given.limit)
     default = SegmenterOptions()
+    patient = SegmenterOptions(
+        end_silence_s=2.0, pre_roll_s=2.0, post_roll_s=2.0, patient_s=27.0, max_utterance_s=27.0
+    )
     plan: list[tuple[str, int, Callable[[], Hear]]] = [
         ("faster-whisper, beam 1", 1, lambda: direct(1)),
         ("faster-whisper, beam 5", 5, lambda: direct(5)),
         ("whole, full window, beam 1", 1, lambda: ours(1, "full", None)),
         ("whole, full window, beam 5", 5, lambda: ours(5, "full", None)),
         ("whole, fitted window, beam 1", 1, lambda: ours(1, "auto", None)),
+        ("whole, fitted window, beam 5", 5, lambda: ours(5, "auto", None)),
         ("cut, fitted window, beam 1", 1, lambda: ours(1, "auto", default)),
+        ("cut, fitted window, beam 5", 5, lambda: ours(5, "auto", default)),
+        ("cut at 2 s pauses, beam 1", 1, lambda: ours(1, "auto", patient)),
     ]
     baselines: dict[int, WordErrors] = {}
     lines = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Pace: TypeAlias = Literal["realtime", "max"]
-RuntimeName: TypeAlias = Literal["sequential", "pipeline"]
+RuntimeName: TypeAlias = Literal["sequential", "pipeline", "pool", "processes", "asyncio"]
 
 EncoderWindow: TypeAlias = Literal["auto", "full"] | float
 """``auto`` fits the window to the utterance, ``full`` is Whisper's 30 s, a number is seconds."""

@@ -1,4 +1,4 @@
-"""Which stage worked on which utterance, when and where."""
+"""What happened when and where: engine calls, queue depths, drops and retries."""
 
 from __future__ import annotations
 
@@ -9,37 +9,72 @@ from decalage.events import StageName
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One engine call. Times are seconds on the runtime's clock, common to all its streams."""
+    """One piece of work. Times are seconds on the runtime's clock, common to all its streams."""
 
     stage: StageName
     stream: str
     index: int
-    """Utterance index; −1 for work that belongs to none."""
+    """Utterance index; of ``vad`` the utterance that comes next."""
     start: float
     end: float
     process: int
     thread: str
     replica: int
     """Which copy of the model's weights."""
+    ipc_s: float = 0.0
+    """Seconds that the way to another process and back took beside the work."""
 
     def overlaps(self, other: Span) -> bool:
         """Whether both were at work at one moment."""
         return self.start < other.end and other.start < self.end
 
 
-class Trace:
-    """Collects spans from any thread.
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much waited in a queue from ``time`` on: seconds of sound for ``inbox``, else utterances."""
 
-    Grows with the run (a hundred bytes a span): recorded only when asked for.
+    time: float
+    queue: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that should not happen often: sound dropped, a worker replaced, an utterance retried."""
+
+    time: float
+    name: str
+    detail: str
+
+
+class Trace:
+    """Collects from any thread.
+
+    Grows with the run (about a hundred bytes an entry): recorded only when asked for.
     """
 
     def __init__(self) -> None:
-        self._spans: list[Span] = []  # append is atomic; one writer per span
+        self._spans: list[Span] = []  # append is atomic; one writer per entry
+        self._depths: list[Depth] = []
+        self._marks: list[Mark] = []
 
-    def add(self, span: Span) -> None:
-        """Record one span."""
-        self._spans.append(span)
+    def add(self, entry: Span | Depth | Mark) -> None:
+        """Record one entry."""
+        if isinstance(entry, Span):
+            self._spans.append(entry)
+        elif isinstance(entry, Depth):
+            self._depths.append(entry)
+        else:
+            self._marks.append(entry)
 
     def spans(self, stage: StageName | None = None) -> list[Span]:
-        """A copy of what was recorded so far, of one stage or all."""
+        """A copy of the spans so far, of one stage or all."""
         return [span for span in list(self._spans) if stage is None or span.stage == stage]
+
+    def depths(self) -> list[Depth]:
+        """A copy of the queue depths so far."""
+        return list(self._depths)
+
+    def marks(self) -> list[Mark]:
+        """A copy of the marks so far."""
+        return list(self._marks)
