@@ -12,15 +12,19 @@ from decalage.clock import Clock
 from decalage.config import RuntimeOptions, StreamOptions
 from decalage.events import Settled, StreamEvent
 from decalage.flow.trace import Trace
+from decalage.runtimes.event_loop import AsyncioRuntime
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.pipeline import PipelineRuntime
+from decalage.runtimes.pool import PoolRuntime
 from decalage.runtimes.sequential import SequentialRuntime
 from decalage.runtimes.stream import RuntimeStream
 from decalage.testing.engines import FakeBlueprint, speech
 
-RUNTIMES: dict[str, type[SequentialRuntime] | type[PipelineRuntime]] = {
+RUNTIMES: dict[str, type[LocalRuntime]] = {
     "sequential": SequentialRuntime,
     "pipeline": PipelineRuntime,
+    "pool": PoolRuntime,
+    "asyncio": AsyncioRuntime,
 }
 
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
+
+from decalage.audio import AudioChunk
 from decalage.config import StreamOptions
+from decalage.events import StageName
 from decalage.flow.trace import Trace
-from decalage.testing.engines import FakeBlueprint, FakeRecognizer, FakeTranslator, Gate, speech
+from decalage.testing import ManualClock
+from decalage.testing.engines import FakeBlueprint, FakeRecognizer, FakeTranslator, Gate, silence, speech
 from tests.runtimes.kit import interpret, running, texts
+
+
+def threads(trace: Trace, stage: StageName) -> set[str]:
+    """Names of the threads that worked in ``stage``."""
+    return {span.thread for span in trace.spans(stage)}
 
 
 def test_sequential_does_one_thing_at_a_time_in_one_thread() -> None:
@@ -13,8 +25,8 @@ def test_sequential_does_one_thing_at_a_time_in_one_thread() -> None:
     with running("sequential", workers=4, trace=trace) as runtime:
         interpret(runtime, list(range(1, 21)))
     spans = trace.spans()
-    assert len(spans) == 40
-    assert len({span.thread for span in spans}) == 1
+    assert len(trace.spans("asr") + trace.spans("mt")) == 40
+    assert len({(span.process, span.thread) for span in spans}) == 1
     assert not any(a.overlaps(b) for i, a in enumerate(spans) for b in spans[i + 1 :])
 
 
@@ -40,7 +52,7 @@ def test_pipeline_recognizes_n_utterances_at_a_time_over_one_recognizer() -> Non
         stream.feed(speech([1, 2, 3, 4]))
         stream.finish()
         gate.wait_inside(3)
-        assert blueprint.fake_recognizer.concurrency == 3
+        assert blueprint.loads == [3]
         assert len(blueprint.fake_recognizer.calls) == 3
         gate.open()
         assert len(list(stream)) == 4
@@ -61,7 +73,10 @@ def test_pipeline_recognizes_the_next_utterance_while_it_translates_the_last() -
     (first_mt,) = [span for span in trace.spans("mt") if span.index == 0]
     (second_asr,) = [span for span in trace.spans("asr") if span.index == 1]
     assert first_mt.overlaps(second_asr)
-    assert {span.thread[:3] for span in trace.spans()} == {"asr", "mt-"}
+    assert threads(trace, "vad") == {"vad-0"}
+    assert threads(trace, "asr") == {"asr-0"}
+    assert threads(trace, "mt") == {"mt-0"}
+    assert {span.replica for span in trace.spans()} == {0}
 
 
 def test_pipeline_holds_back_a_caption_that_is_ready_before_its_turn() -> None:
@@ -75,3 +90,85 @@ def test_pipeline_holds_back_a_caption_that_is_ready_before_its_turn() -> None:
         reader = iter(stream)
         gate.open()
         assert texts(list(reader)) == ["word 1", "word 2", "word 3"]
+
+
+def test_pool_recognizes_n_utterances_at_a_time_each_over_its_own_replica() -> None:
+    gate, trace = Gate(), Trace()
+    blueprint = FakeBlueprint(FakeRecognizer(gate=gate))
+    with running("pool", blueprint, workers=3, trace=trace) as runtime:
+        assert blueprint.loads == [1, 1, 1]
+        stream = runtime.open(StreamOptions())
+        stream.feed(speech([1, 2, 3]))
+        stream.finish()
+        gate.wait_inside(3)
+        gate.open()
+        assert len(list(stream)) == 3
+    assert {span.replica for span in trace.spans("asr")} == {0, 1, 2}
+    assert len(threads(trace, "asr")) == 3
+    assert len(threads(trace, "vad")) == len(threads(trace, "mt")) == 1
+
+
+def test_a_pool_worker_that_stands_in_for_a_hung_one_loads_its_own_replica() -> None:
+    clock, gate, trace = ManualClock(), Gate(), Trace()
+    blueprint = FakeBlueprint(FakeRecognizer(gates={1: gate}))
+    with running("pool", blueprint, clock=clock, trace=trace, asr_deadline_s=30) as runtime:
+        stream = runtime.open(StreamOptions())
+        stream.feed(speech([1, 2]))
+        stream.finish()
+        gate.wait_inside(1)
+        clock.advance(31)
+        assert texts(list(stream)) == ["failure", "word 2"]
+        gate.open()
+    assert blueprint.loads == [1, 1]
+    assert [span.replica for span in trace.spans("asr") if span.index == 1] == [1]
+
+
+def test_asyncio_gives_any_stage_to_any_thread_under_one_loop() -> None:
+    gate, trace = Gate(), Trace()
+    blueprint = FakeBlueprint(FakeRecognizer(gate=gate))
+    with running("asyncio", blueprint, workers=2, trace=trace) as runtime:
+        streams = [runtime.open(StreamOptions()) for _ in range(3)]
+        for stream in streams:
+            stream.feed(speech([1, 2, 3, 4]))
+            stream.finish()
+        gate.wait_inside(2)
+        assert {thread.name for thread in threading.enumerate()} >= {"loop"}
+        gate.open()
+        assert all(len(list(stream)) == 4 for stream in streams)
+    assert blueprint.loads == [2]
+    assert {span.replica for span in trace.spans()} == {0}
+    names = {span.thread for span in trace.spans()}
+    assert names <= {f"thread-{n}" for n in range(4)}
+    assert any(len({span.stage for span in trace.spans() if span.thread == name}) > 1 for name in names)
+
+
+@pytest.mark.parametrize("name", ["pipeline", "pool", "asyncio"])
+def test_asyncio_and_the_staged_runtimes_bound_recognitions_by_their_workers(name: str) -> None:
+    gate = Gate()
+    recognizer = FakeRecognizer(gate=gate)
+    with running(name, FakeBlueprint(recognizer), workers=2) as runtime:
+        stream = runtime.open(StreamOptions())
+        stream.feed(speech([1, 2, 3, 4]))
+        stream.finish()
+        gate.wait_inside(2)
+        assert len(recognizer.calls) == 2
+        gate.open()
+        assert len(list(stream)) == 4
+
+
+def test_queues_drops_and_work_are_in_the_trace() -> None:
+    gate, trace = Gate(), Trace()
+    blueprint = FakeBlueprint(FakeRecognizer(gate=gate))
+    with running("pipeline", blueprint, trace=trace, max_in_flight=1, max_inbox_s=0.5) as runtime:
+        stream = runtime.open(StreamOptions(pace="realtime"))
+        stream.feed(speech([1]))
+        gate.wait_inside(1)
+        stream.feed(AudioChunk(4800, silence(1.0)))
+        gate.open()
+        stream.finish()
+        events = list(stream)
+    assert [mark.name for mark in trace.marks()] == ["gap"] * sum(e.type == "gap" for e in events) != []
+    queues = {depth.queue for depth in trace.depths()}
+    assert queues == {f"inbox of {stream.name}, s", "waiting for ASR", "waiting for MT"}
+    assert max(d.value for d in trace.depths() if d.queue.startswith("inbox")) <= 0.5
+    assert [span.index for span in trace.spans("asr")] == [0]

@@ -19,8 +19,10 @@ from decalage.contracts import AudioSource, Recognizer, Segmenter, Sink, Transla
 from decalage.errors import InputError, OutputError, UsageError
 from decalage.events import Start
 from decalage.flow.trace import Trace
+from decalage.runtimes.event_loop import AsyncioRuntime
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.pipeline import PipelineRuntime
+from decalage.runtimes.pool import PoolRuntime
 from decalage.runtimes.sequential import SequentialRuntime
 from decalage.sinks.captions import Show
 from decalage.sinks.jsonl import JsonlSink
@@ -37,7 +39,12 @@ from decalage.stages.vad import FRAME_SAMPLES, SileroModel
 from decalage.stages.whisper import WhisperRecognizer
 from decalage.store.models import find_recognizer, find_translator, recognizer_languages
 
-RUNTIMES = MappingProxyType({runtime.name: runtime for runtime in (SequentialRuntime, PipelineRuntime)})
+RUNTIMES: Mapping[str, type[LocalRuntime]] = MappingProxyType(
+    {
+        runtime.name: runtime
+        for runtime in (SequentialRuntime, PipelineRuntime, PoolRuntime, AsyncioRuntime)
+    }
+)
 
 
 @dataclass(frozen=True)

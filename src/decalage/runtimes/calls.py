@@ -1,4 +1,4 @@
-"""The two engine calls of an utterance, with their clocking, failures and spans: any worker's body."""
+"""The work on an utterance, with its clocking, failures and spans: any worker's body."""
 
 from __future__ import annotations
 
@@ -8,16 +8,52 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from decalage.clock import Clock
 from decalage.contracts import Recognizer, Translator
 from decalage.errors import DecalageError, one_line
 from decalage.events import Caption, Rejected, StageName, Timing
-from decalage.flow.trace import Span, Trace
-from decalage.runtimes.stream import Job
+from decalage.flow.trace import Depth, Mark, Span, Trace
+from decalage.runtimes.stream import Job, RuntimeStream
 from decalage.speech import Rejection, Transcript
 
 logger = logging.getLogger(__name__)
+
+Engine = TypeVar("Engine")
+
+
+class WorkerLostError(DecalageError):
+    """Raised by an engine of another process when that process is gone: the call may be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCall:
+    """What is known of a call that another process has answered. Times are seconds, monotonic."""
+
+    process: int
+    start: float
+    end: float
+    ipc_s: float
+    """Seconds of the call that were not work."""
+
+
+class Remote(Protocol):
+    """Where the calls of an engine are really answered; one call at a time."""
+
+    last_call: RemoteCall | None
+    """None while nothing has been answered."""
+
+
+@dataclass(slots=True)
+class Seat(Generic[Engine]):
+    """An engine as a worker uses it."""
+
+    engine: Engine
+    replica: int = 0
+    """Which copy of the weights."""
+    remote: Remote | None = None
+    """None: in this process."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,25 +81,51 @@ class Translations:
     mt_start: float | None
     """Seconds on the stream clock; None where nothing is to be translated."""
 
+    @property
+    def missing(self) -> list[str]:
+        """The targets without an answer so far."""
+        return [t for t in self.recognized.targets if t not in self.text and t not in self.errors]
+
 
 class EngineCalls:
-    """Recognizes and translates jobs; an engine's error becomes a failure in the job's place."""
+    """Cuts, recognizes and translates; an engine's error becomes a failure in the job's place.
 
-    def __init__(
-        self, recognizer: Recognizer, translator: Translator, *, clock: Clock, trace: Trace | None = None
-    ) -> None:
-        self._recognizer = recognizer
-        self._translator = translator
+    ``WorkerLostError`` alone goes through: the runtime decides whether to try again.
+    """
+
+    def __init__(self, *, clock: Clock, trace: Trace | None = None) -> None:
         self._clock = clock
         self._trace = trace
 
-    def recognize(self, job: Job) -> RecognizedJob | None:
+    def cut(self, stream: RuntimeStream, remote: Remote | None = None) -> Job | None:
+        """``stream.cut()`` with its span; ``remote`` is where its segmenter is."""
+        if self._trace is None:
+            return stream.cut()
+        with self._span("vad", stream.name, stream.issued, Seat(None, remote=remote)):
+            job = stream.cut()
+        self.depth(f"inbox of {stream.name}, s", stream.waiting_s)
+        return job
+
+    def depth(self, queue: str, value: float) -> None:
+        """Record how much waits in ``queue`` now."""
+        if self._trace is not None:
+            self._trace.add(Depth(self._clock.now(), queue, value))
+
+    def mark(self, name: str, detail: str) -> None:
+        """Record something unusual."""
+        logger.warning("%s: %s", name, detail)
+        if self._trace is not None:
+            self._trace.add(Mark(self._clock.now(), name, detail))
+
+    def recognize(self, job: Job, seat: Seat[Recognizer]) -> RecognizedJob | None:
         """The transcript, or None when the job has been answered: rejected or failed."""
         stream, utterance = job.stream, job.utterance
         asr_start = stream.now()
         try:
-            with self._span("asr", job):
-                outcome = self._recognizer.recognize(utterance, stream.options.recognizer)
+            with self._served("asr", job, seat):
+                outcome = seat.engine.recognize(utterance, stream.options.recognizer)
+        except WorkerLostError:
+            raise
         except Exception as error:
             _told(stream.fail(utterance, "asr", reason(error)), error)
             return None
@@ -78,16 +140,18 @@ class EngineCalls:
         start = recognized.job.stream.now() if recognized.targets else None
         return Translations(recognized, {transcript.language: transcript.text}, {}, start)
 
-    def translate(self, work: Translations) -> None:
-        """Translate into every target, then ``conclude``."""
+    def translate(self, work: Translations, seat: Seat[Translator]) -> None:
+        """Translate into every target that is not done, then ``conclude``."""
         job, transcript = work.recognized.job, work.recognized.transcript
-        for target in work.recognized.targets:
+        for target in work.missing:
             try:
-                with self._span("mt", job):
-                    translation = self._translator.translate(
+                with self._served("mt", job, seat):
+                    translation = seat.engine.translate(
                         transcript.text, source=transcript.language, target=target
                     )
                 work.text[target] = translation.text
+            except WorkerLostError:
+                raise
             except Exception as error:
                 logger.warning("translation of %r to %s failed: %s", job.utterance, target, error)
                 work.errors[target] = reason(error)
@@ -97,23 +161,44 @@ class EngineCalls:
     def give_up(work: Translations, limit_s: float) -> None:
         """Settle with the targets that are done; the others have not answered in ``limit_s``."""
         text, errors = dict(work.text), dict(work.errors)
-        for target in work.recognized.targets:
-            if target not in text:
-                errors.setdefault(target, f"no answer within {limit_s:g} s")
+        for target in work.missing:
+            errors[target] = f"no answer within {limit_s:g} s"
         conclude(Translations(work.recognized, text, errors, work.mt_start))
 
     @contextmanager
-    def _span(self, stage: StageName, job: Job) -> Iterator[None]:
+    def _served(self, stage: StageName, job: Job, seat: Seat[Engine]) -> Iterator[None]:
+        """An engine call: its time counts as service, its span is recorded."""
+        start = self._clock.now()
+        try:
+            with self._span(stage, job.stream.name, job.utterance.index, seat):
+                yield
+        finally:
+            call = seat.remote.last_call if seat.remote is not None else None
+            job.stream.serve(self._clock.now() - start if call is None else call.end - call.start)
+
+    @contextmanager
+    def _span(self, stage: StageName, stream: str, index: int, seat: Seat[Engine]) -> Iterator[None]:
         start = self._clock.now()
         try:
             yield
         finally:
-            end = self._clock.now()
-            job.stream.serve(end - start)
             if self._trace is not None:
+                call = seat.remote.last_call if seat.remote is not None else None
                 thread = threading.current_thread().name
+                if call is None:
+                    call = RemoteCall(os.getpid(), start, self._clock.now(), 0.0)
                 self._trace.add(
-                    Span(stage, job.stream.name, job.utterance.index, start, end, os.getpid(), thread, 0)
+                    Span(
+                        stage,
+                        stream,
+                        index,
+                        call.start,
+                        call.end,
+                        call.process,
+                        thread,
+                        seat.replica,
+                        call.ipc_s,
+                    )
                 )
 
 

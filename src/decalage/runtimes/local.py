@@ -1,4 +1,4 @@
-"""What the runtimes of one process share: opening and capturing streams, and stopping.
+"""What all runtimes of one machine share: opening and capturing streams, and stopping.
 
 Stopping is a ladder; ``close`` gives each step what is left of its deadline:
 stop the sources → answer what is unfinished with failures → end the workers → count who is stuck.
@@ -14,20 +14,24 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from decalage.clock import Clock, SystemClock
-from decalage.config import RuntimeOptions, StreamOptions
-from decalage.contracts import AudioSource, Recognizer, StageBlueprint, Translator
+from decalage.config import RuntimeOptions, SegmenterOptions, StreamOptions
+from decalage.contracts import AudioSource, Recognizer, Segmenter, StageBlueprint, Translator
 from decalage.errors import DecalageError, RuntimeClosedError, StreamFinishedError
 from decalage.flow.statistics import RuntimeStatistics
 from decalage.flow.trace import Trace
-from decalage.runtimes.calls import EngineCalls, reason
-from decalage.runtimes.stream import RuntimeStream
+from decalage.runtimes.calls import EngineCalls, RecognizedJob, Seat, Translations, reason
+from decalage.runtimes.stream import Job, RuntimeStream
 from decalage.runtimes.workers import WorkerAbandonedError, WorkerPool
 
 logger = logging.getLogger(__name__)
 
 
+def _nothing() -> None:
+    """Nobody else has to hear of it."""
+
+
 class LocalRuntime(ABC):
-    """A runtime whose workers are threads of this process."""
+    """A runtime whose streams are kept in this process, wherever the stages run."""
 
     name: ClassVar[str]
 
@@ -48,13 +52,14 @@ class LocalRuntime(ABC):
         self._streams: list[RuntimeStream] = []
         self._sources: dict[str, tuple[AudioSource, threading.Thread]] = {}
         self._closed = False
+        self._trace = trace
+        self._calls = EngineCalls(clock=self.clock, trace=trace)
         self._make_pools()
         try:
-            engines = self._load(blueprint)
+            self._load(blueprint)
         except BaseException:
             self.close()
             raise
-        self._calls = EngineCalls(*engines, clock=self.clock, trace=trace)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} workers={self.options.workers} streams={len(self._streams)}>"
@@ -67,17 +72,21 @@ class LocalRuntime(ABC):
             stream = RuntimeStream(
                 name,
                 options,
-                self._blueprint.segmenter(name, options.segmenter),
+                self._segmenter(name, options.segmenter),
                 limits=self.options,
                 clock=self.clock,
                 wake=self._wake,
+                mark=self._calls.mark,
             )
-            self._streams = [s for s in self._streams if not s.ended]
+            for ended in [s for s in self._streams if s.ended]:
+                self._streams.remove(ended)
+                self._forget(ended.name)
             self._streams.append(stream)
         return stream
 
     def run(self, source: AudioSource, options: StreamOptions) -> RuntimeStream:
         stream = self.open(options)
+        source = self._carried(source, stream.name)
         stream.attach(source)
         thread = threading.Thread(
             target=self._capture, args=(source, stream), name=f"capture-{stream.name}", daemon=True
@@ -100,6 +109,7 @@ class LocalRuntime(ABC):
                 stream.abandon("the runtime was closed before this was done")
         for pool in self._pools():
             pool.shutdown(wait=False, cancel_futures=True)
+        self._end_workers()
         until = SystemClock().now() + deadline_s
         stuck = [repr(pool) for pool in self._pools() if not pool.join(max(0.0, until - SystemClock().now()))]
         for _, thread in sources:
@@ -125,8 +135,8 @@ class LocalRuntime(ABC):
         """Set up workers and schedules; called once, before the models load."""
 
     @abstractmethod
-    def _load(self, blueprint: StageBlueprint) -> tuple[Recognizer, Translator]:
-        """Load both engines."""
+    def _load(self, blueprint: StageBlueprint) -> None:
+        """Load the engines."""
 
     @abstractmethod
     def _wake(self, stream: RuntimeStream) -> None:
@@ -139,6 +149,50 @@ class LocalRuntime(ABC):
     @abstractmethod
     def _waiting(self) -> tuple[int, int]:
         """Jobs waiting for recognition and for translation."""
+
+    def _segmenter(self, stream: str, options: SegmenterOptions) -> Segmenter:
+        """A segmenter for a new stream."""
+        return self._blueprint.segmenter(stream, options)
+
+    def _carried(self, source: AudioSource, stream: str) -> AudioSource:  # noqa: ARG002
+        """``source`` where this runtime captures: in a thread of this process."""
+        return source
+
+    def _forget(self, stream: str) -> None:  # noqa: B027 - most keep nothing
+        """``stream`` has ended; let go of what was kept for it."""
+
+    def _end_workers(self) -> None:  # noqa: B027 - most have nothing else
+        """End what is not a thread of a pool; called once, when the pools take no more work."""
+
+    def _recognize_within(
+        self, pool: WorkerPool, job: Job, seat: Seat[Recognizer], given_up: Callable[[], None] = _nothing
+    ) -> RecognizedJob | None:
+        """Recognize on this worker of ``pool``; past the deadline it is replaced, the job failed."""
+        limit_s = self.options.asr_deadline_s
+
+        def give_up() -> None:
+            job.stream.fail(job.utterance, "asr", f"no answer within {limit_s:g} s")
+            given_up()
+
+        with pool.deadline(limit_s, give_up):
+            return self._calls.recognize(job, seat)
+
+    def _translate_within(
+        self,
+        pool: WorkerPool,
+        work: Translations,
+        seat: Seat[Translator],
+        given_up: Callable[[], None] = _nothing,
+    ) -> None:
+        """Translate and settle on this worker of ``pool``; past the deadline with what is done."""
+        limit_s = self.options.mt_deadline_s
+
+        def give_up() -> None:
+            self._calls.give_up(work, limit_s)
+            given_up()
+
+        with pool.deadline(limit_s, give_up):
+            self._calls.translate(work, seat)
 
     def _dispatch(self, pool: WorkerPool, step: Callable[[], None]) -> None:
         """Send a ticket to ``pool``; one that comes after ``close`` is void, its job answered."""

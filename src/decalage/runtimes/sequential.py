@@ -13,7 +13,7 @@ from functools import partial
 from typing import ClassVar
 
 from decalage.contracts import Recognizer, StageBlueprint, Translator
-from decalage.runtimes.calls import Translations
+from decalage.runtimes.calls import Seat, Translations
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.stream import Job, RuntimeStream
 from decalage.runtimes.workers import WorkerPool
@@ -27,8 +27,9 @@ class SequentialRuntime(LocalRuntime):
     def _make_pools(self) -> None:
         self._worker = WorkerPool("worker", 1, clock=self.clock)
 
-    def _load(self, blueprint: StageBlueprint) -> tuple[Recognizer, Translator]:
-        return blueprint.recognizer(1), blueprint.translator()
+    def _load(self, blueprint: StageBlueprint) -> None:
+        self._recognizer: Seat[Recognizer] = Seat(blueprint.recognizer(1))
+        self._translator: Seat[Translator] = Seat(blueprint.translator())
 
     def _wake(self, stream: RuntimeStream) -> None:
         if stream.claim():
@@ -36,7 +37,7 @@ class SequentialRuntime(LocalRuntime):
 
     def _step(self, stream: RuntimeStream) -> None:
         """One slice of sound, and the whole way of the utterance it completes."""
-        job = stream.cut()
+        job = self._calls.cut(stream)
         if job is not None:
             self._interpret(job)
         stream.release()
@@ -53,10 +54,10 @@ class SequentialRuntime(LocalRuntime):
             job.stream.release()
 
         with self._worker.deadline(limit_s, give_up):
-            recognized = self._calls.recognize(job)
+            recognized = self._calls.recognize(job, self._recognizer)
             if recognized is not None:
                 begun.append(self._calls.begin(recognized))
-                self._calls.translate(begun[0])
+                self._calls.translate(begun[0], self._translator)
 
     def _pools(self) -> Sequence[WorkerPool]:
         return [self._worker]

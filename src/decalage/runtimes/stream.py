@@ -47,7 +47,8 @@ class RuntimeStream:
     """Implements ``contracts.Stream`` for runtimes that work in this process.
 
     ``wake(stream)`` is called, without a lock held, whenever ``cut`` may have something to give;
-    ``settle`` may be called from any thread, and the first answer to an index is the one that counts.
+    ``settle`` may be called from any thread, and the first answer to an index is the one that counts;
+    ``mark(name, detail)`` is told of each gap.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class RuntimeStream:
         limits: RuntimeOptions,
         clock: Clock,
         wake: Callable[[RuntimeStream], None],
+        mark: Callable[[str, str], None] | None = None,
     ) -> None:
         self.name = name
         self.options = options
@@ -67,6 +69,7 @@ class RuntimeStream:
         self._segmenter = segmenter
         self._clock = clock
         self._wake = wake
+        self._mark = mark
         self._source: AudioSource | None = None
         self._lock = threading.Lock()
         self._inbox = Intake(limits.max_inbox_s, waits=options.pace == "max", clock=clock)
@@ -160,10 +163,11 @@ class RuntimeStream:
             self._ledger.issue(segment)
             if isinstance(segment, Utterance):
                 return Job(self, segment, self.now())
-            self._settle(
-                Gap(segment.index, segment.start, segment.end, segment.cause, captured=segment.captured)
-            )
-            return None
+            gap = Gap(segment.index, segment.start, segment.end, segment.cause, captured=segment.captured)
+            self._settle(gap)
+        if self._mark is not None:
+            self._mark("gap", f"{self.name}: {gap.start:.1f}-{gap.end:.1f} s ({gap.cause})")
+        return None
 
     def settle(self, event: Settled) -> bool:
         """Answer an index, once: False if it has been answered already."""
@@ -201,6 +205,16 @@ class RuntimeStream:
         """Count engine time."""
         with self._lock:
             self._ledger.service_s += service_s
+
+    @property
+    def issued(self) -> int:
+        """Indices given out: the number of the utterance that comes next."""
+        return self._ledger.issued
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds of sound that wait for the segmenter."""
+        return self._inbox.statistics().weight
 
     @property
     def ended(self) -> bool:

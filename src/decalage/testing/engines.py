@@ -144,7 +144,6 @@ class FakeRecognizer:
     work: Callable[[int], None] | None = None
     """Called with the word, for service times of a test's own."""
     calls: list[int] = field(default_factory=list)
-    concurrency: int = 0
 
     def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
         word = heard(utterance.samples)
@@ -192,6 +191,8 @@ class FakeBlueprint:
     fake_translator: FakeTranslator = field(default_factory=FakeTranslator)
     load_error: Exception | None = None
     segmenter_type: type[FakeSegmenter] = FakeSegmenter
+    loads: list[int] = field(default_factory=list)
+    """The concurrency of each recognizer that was asked for."""
 
     def segmenter(self, stream: str, options: SegmenterOptions) -> FakeSegmenter:  # noqa: ARG002
         return self.segmenter_type(stream)
@@ -199,7 +200,7 @@ class FakeBlueprint:
     def recognizer(self, concurrency: int) -> FakeRecognizer:
         if self.load_error is not None:
             raise self.load_error
-        self.fake_recognizer.concurrency = concurrency
+        self.loads.append(concurrency)
         return self.fake_recognizer
 
     def translator(self) -> FakeTranslator:
