@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from decalage.audio import AudioChunk
@@ -16,16 +18,25 @@ from decalage.runtimes.event_loop import AsyncioRuntime
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.pipeline import PipelineRuntime
 from decalage.runtimes.pool import PoolRuntime
+from decalage.runtimes.processes import ProcessesRuntime
 from decalage.runtimes.sequential import SequentialRuntime
 from decalage.runtimes.stream import RuntimeStream
+from decalage.testing.elsewhere import ServedBlueprint
 from decalage.testing.engines import FakeBlueprint, speech
 
 RUNTIMES: dict[str, type[LocalRuntime]] = {
     "sequential": SequentialRuntime,
     "pipeline": PipelineRuntime,
     "pool": PoolRuntime,
+    "processes": ProcessesRuntime,
     "asyncio": AsyncioRuntime,
 }
+
+
+def shared_memory() -> list[str]:
+    """Blocks of shared memory that Python has made and nobody has taken away, where they can be seen."""
+    folder = Path("/dev/shm")  # noqa: S108 - Linux
+    return sorted(path.name for path in folder.glob("psm_*")) if folder.is_dir() else []
 
 
 @contextmanager
@@ -37,15 +48,22 @@ def running(
     trace: Trace | None = None,
     **options: Any,
 ) -> Iterator[LocalRuntime]:
-    """A runtime that is closed at the end, and a check that its threads are gone then."""
+    """A runtime that is closed at the end, and a check that nothing of it is left then."""
     before = set(threading.enumerate())
-    runtime = RUNTIMES[name](
-        blueprint or FakeBlueprint(), RuntimeOptions(**options), clock=clock, trace=trace
-    )
+    served = ServedBlueprint(blueprint or FakeBlueprint()) if name == "processes" else None
     try:
-        yield runtime
+        runtime = RUNTIMES[name](
+            served or blueprint or FakeBlueprint(), RuntimeOptions(**options), clock=clock, trace=trace
+        )
+        try:
+            yield runtime
+        finally:
+            runtime.close(30)
     finally:
-        runtime.close(30)
+        if served is not None:
+            served.close()
+    assert multiprocessing.active_children() == []
+    assert shared_memory() == []
     started = set(threading.enumerate()) - before
     for thread in started:
         thread.join(30)

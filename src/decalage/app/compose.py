@@ -23,6 +23,7 @@ from decalage.runtimes.event_loop import AsyncioRuntime
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.pipeline import PipelineRuntime
 from decalage.runtimes.pool import PoolRuntime
+from decalage.runtimes.processes import ProcessesRuntime
 from decalage.runtimes.sequential import SequentialRuntime
 from decalage.sinks.captions import Show
 from decalage.sinks.jsonl import JsonlSink
@@ -42,7 +43,7 @@ from decalage.store.models import find_recognizer, find_translator, recognizer_l
 RUNTIMES: Mapping[str, type[LocalRuntime]] = MappingProxyType(
     {
         runtime.name: runtime
-        for runtime in (SequentialRuntime, PipelineRuntime, PoolRuntime, AsyncioRuntime)
+        for runtime in (SequentialRuntime, PipelineRuntime, PoolRuntime, ProcessesRuntime, AsyncioRuntime)
     }
 )
 

@@ -158,11 +158,11 @@ class EngineCalls:
         conclude(work)
 
     @staticmethod
-    def give_up(work: Translations, limit_s: float) -> None:
-        """Settle with the targets that are done; the others have not answered in ``limit_s``."""
+    def give_up(work: Translations, told: str) -> None:
+        """Settle with the targets that are done; ``told`` is what became of the others."""
         text, errors = dict(work.text), dict(work.errors)
         for target in work.missing:
-            errors[target] = f"no answer within {limit_s:g} s"
+            errors[target] = told
         conclude(Translations(work.recognized, text, errors, work.mt_start))
 
     @contextmanager

@@ -34,6 +34,8 @@ class LocalRuntime(ABC):
     """A runtime whose streams are kept in this process, wherever the stages run."""
 
     name: ClassVar[str]
+    attempts: ClassVar[int] = 1
+    """How often an utterance is tried whose worker dies or hangs."""
 
     def __init__(
         self,
@@ -115,6 +117,7 @@ class LocalRuntime(ABC):
         for _, thread in sources:
             thread.join(max(0.0, until - SystemClock().now()))
             stuck += [thread.name] if thread.is_alive() else []
+        self._let_go()
         if stuck:
             logger.warning("still inside a call %.1f s after close: %s", deadline_s, ", ".join(stuck))
 
@@ -164,6 +167,9 @@ class LocalRuntime(ABC):
     def _end_workers(self) -> None:  # noqa: B027 - most have nothing else
         """End what is not a thread of a pool; called once, when the pools take no more work."""
 
+    def _let_go(self) -> None:  # noqa: B027
+        """The last of ``close``: the threads have ended, or their time has."""
+
     def _recognize_within(
         self, pool: WorkerPool, job: Job, seat: Seat[Recognizer], given_up: Callable[[], None] = _nothing
     ) -> RecognizedJob | None:
@@ -188,7 +194,7 @@ class LocalRuntime(ABC):
         limit_s = self.options.mt_deadline_s
 
         def give_up() -> None:
-            self._calls.give_up(work, limit_s)
+            self._calls.give_up(work, f"no answer within {limit_s:g} s")
             given_up()
 
         with pool.deadline(limit_s, give_up):

@@ -44,13 +44,14 @@ class SequentialRuntime(LocalRuntime):
 
     def _interpret(self, job: Job) -> None:
         limit_s = self.options.asr_deadline_s + self.options.mt_deadline_s
+        told = f"no answer within {limit_s:g} s"
         begun: list[Translations] = []
 
         def give_up() -> None:
             if begun:
-                self._calls.give_up(begun[0], limit_s)
+                self._calls.give_up(begun[0], told)
             else:
-                job.stream.fail(job.utterance, "asr", f"no answer within {limit_s:g} s")
+                job.stream.fail(job.utterance, "asr", told)
             job.stream.release()
 
         with self._worker.deadline(limit_s, give_up):

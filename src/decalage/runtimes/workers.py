@@ -40,6 +40,7 @@ class _Worker:
     thread: threading.Thread
     deadline: float | None = None
     give_up: Callable[[], None] | None = None
+    stays: bool = False
     abandoned: bool = False
 
 
@@ -80,16 +81,17 @@ class WorkerPool(Executor):
         return future
 
     @contextmanager
-    def deadline(self, seconds: float, give_up: Callable[[], None]) -> Iterator[None]:
+    def deadline(self, seconds: float, give_up: Callable[[], None], *, stays: bool = False) -> Iterator[None]:
         """Bound an engine call made by one of this pool's workers.
 
         After ``seconds`` the worker is replaced and ``give_up()`` runs once, on the watcher's
         thread. When the call returns all the same, ``WorkerAbandonedError`` is raised in its worker.
+        A worker that ``stays`` is not replaced: its ``give_up`` makes the call return.
         """
         with self._condition:
             worker = self._current()
             worker.deadline = self._clock.now() + seconds
-            worker.give_up = give_up
+            worker.give_up, worker.stays = give_up, stays
             if self._watcher is None:
                 self._watcher = threading.Thread(
                     target=self._watch, name=f"{self._name}-watcher", daemon=True
@@ -181,11 +183,12 @@ class WorkerPool(Executor):
                 give_up()
 
     def _abandon(self, worker: _Worker) -> Callable[[], None]:
-        logger.warning("%s did not answer in time and is replaced", worker.thread.name)
+        logger.warning("%s did not answer in time and is given up", worker.thread.name)
         give_up = worker.give_up
         assert give_up is not None  # noqa: S101 - set together with the deadline
-        worker.abandoned, worker.deadline, worker.give_up = True, None, None
-        if not self._closed:
+        worker.deadline = worker.give_up = None
+        worker.abandoned = not worker.stays
+        if worker.abandoned and not self._closed:
             self._start_worker()
         return give_up
 

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,15 @@ class FileSource:
 
     def __repr__(self) -> str:
         return f"<FileSource {self.name!r} {self._decoded_s:.1f} s decoded>"
+
+    def __reduce__(self) -> tuple[type[FileSource], tuple[str]]:
+        """Goes to another process before it is iterated, and is opened again there.
+
+        Raises ``PicklingError`` for a URL: a live one must not be asked for twice.
+        """
+        if self._path is None:
+            raise PicklingError(f"{self.name} is open here")
+        return FileSource, (self.name,)
 
     def stop(self) -> None:
         self._stopped = True

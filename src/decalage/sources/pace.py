@@ -23,6 +23,10 @@ class Paced:
         self._clock = clock
         self._stop = StopSignal()
 
+    def __reduce__(self) -> tuple[type[Paced], tuple[AudioSource, Clock]]:
+        """Goes to another process before it is iterated, if source and clock do."""
+        return Paced, (self._source, self._clock)
+
     def __iter__(self) -> Iterator[AudioChunk]:
         origin: float | None = None
         for chunk in self._source:

@@ -1,0 +1,147 @@
+"""Option 3: audio, VAD, each recognizer and MT in spawned processes; sound in shared memory.
+
+::
+
+    audio process ─▶ capture ─▶ inbox ─▶ VAD ─▶ schedule ─▶ ASR × N ─▶ schedule ─▶ MT ─▶ reorder ─▶ events
+    a source         a thread            thread             threads                thread
+                                           ║                  ║                      ║
+                                          VAD process        ASR process × N        MT process
+
+The threads here only wait for answers. Order, bounds and fairness are kept in this process, so a
+child holds nothing that cannot be given again: one that dies or hangs is replaced and its utterance
+tried once more.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar, TypeVar
+
+from decalage.config import SegmenterOptions
+from decalage.contracts import AudioSource, Recognizer, Segmenter, StageBlueprint, Translator
+from decalage.runtimes.audio_process import CapturedElsewhere, can_move
+from decalage.runtimes.calls import RecognizedJob, Seat, Translations, WorkerLostError, reason
+from decalage.runtimes.child import Child
+from decalage.runtimes.remote import (
+    RecognizerService,
+    RemoteRecognizer,
+    RemoteSegmenter,
+    RemoteTranslator,
+    SegmenterDesk,
+    SegmenterService,
+    TranslatorService,
+)
+from decalage.runtimes.staged import StagedRuntime
+from decalage.runtimes.stream import Job, RuntimeStream
+from decalage.runtimes.workers import WorkerPool
+
+T = TypeVar("T")
+
+
+class ProcessesRuntime(StagedRuntime):
+    """The paper's multiprocessing. Scripts that use it need the ``if __name__ == "__main__":`` guard."""
+
+    name: ClassVar[str] = "processes"
+    attempts: ClassVar[int] = 2
+
+    def _make_pools(self) -> None:
+        super()._make_pools()
+        self._children: list[Child] = []
+        self._captures: dict[str, CapturedElsewhere] = {}
+        self._recognizers: queue.SimpleQueue[tuple[Seat[Recognizer], Child]] = queue.SimpleQueue()
+        self._desks: list[RemoteRecognizer | SegmenterDesk] = []
+
+    def _load(self, blueprint: StageBlueprint) -> None:
+        """All processes at the same time."""
+        vad = self._child("vad", SegmenterService, blueprint)
+        asr = [self._child(f"asr-{n}", RecognizerService, blueprint) for n in range(self.options.workers)]
+        self._mt_child = self._child("mt", TranslatorService, blueprint)
+        for child in self._children:
+            child.ready()
+        self._vad_child, self._segmenting = vad, SegmenterDesk(vad, self._calls.mark)
+        self._desks.append(self._segmenting)
+        for number, child in enumerate(asr):
+            recognizer = RemoteRecognizer(child)
+            self._desks.append(recognizer)
+            self._recognizers.put((Seat(recognizer, number, child), child))
+        self._translator: Seat[Translator] = Seat(RemoteTranslator(self._mt_child), remote=self._mt_child)
+
+    def _child(self, name: str, service: type, blueprint: StageBlueprint) -> Child:
+        child = Child(name, service, blueprint)
+        self._children.append(child)
+        return child
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """Process id by name of each child at work, captures apart."""
+        return {child.name: child.pid for child in self._children}
+
+    def _segmenter(self, stream: str, options: SegmenterOptions) -> Segmenter:
+        return RemoteSegmenter(self._segmenting, stream, options)
+
+    def _carried(self, source: AudioSource, stream: str) -> AudioSource:
+        """In a process of its own, but for what cannot leave this one (standard input)."""
+        if not can_move(source):
+            return source
+        elsewhere = CapturedElsewhere(source, stream)
+        self._captures[stream] = elsewhere
+        return elsewhere
+
+    def _forget(self, stream: str) -> None:
+        self._segmenting.forget(stream)
+        self._captures.pop(stream, None)
+
+    def _cut(self, stream: RuntimeStream) -> Job | None:
+        return self._calls.cut(stream, self._vad_child)
+
+    def _recognized(self, job: Job) -> RecognizedJob | None:
+        seat, child = self._recognizers.get()  # there are as many as workers
+        limit_s = self.options.asr_deadline_s
+        try:
+            return self._tried(lambda: self._calls.recognize(job, seat), job, child, self._asr, limit_s)
+        except Exception as error:
+            job.stream.fail(job.utterance, "asr", reason(error))
+            return None
+        finally:
+            self._recognizers.put((seat, child))
+
+    def _conclude(self, work: Translations) -> None:
+        job, limit_s = work.recognized.job, self.options.mt_deadline_s
+        try:
+            self._tried(
+                lambda: self._calls.translate(work, self._translator), job, self._mt_child, self._mt, limit_s
+            )
+        except Exception as error:
+            self._calls.give_up(work, reason(error))
+
+    def _tried(self, call: Callable[[], T], job: Job, child: Child, pool: WorkerPool, limit_s: float) -> T:
+        """``call``, again with a fresh process when its own is lost. Raises what the last try raised."""
+        left = self.attempts
+        while True:
+            late = partial(child.kill, f"no answer within {limit_s:g} s")
+            try:
+                with pool.deadline(limit_s, late, stays=True):
+                    return call()
+            except WorkerLostError as lost:
+                left -= 1
+                if self._closed or not job.stream.is_open(job.utterance.index):
+                    raise
+                self._calls.mark("worker replaced", f"{child.name}: {lost}")
+                child.restart()
+                if not left:
+                    raise
+                self._calls.mark("retry", f"{job.stream.name}#{job.utterance.index} on {child.name}")
+
+    def _end_workers(self) -> None:
+        for capture in list(self._captures.values()):
+            capture.kill()
+        for child in self._children:
+            child.close()
+
+    def _let_go(self) -> None:
+        for child in self._children:
+            child.bury()
+        for desk in self._desks:
+            desk.close()
