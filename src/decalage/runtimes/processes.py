@@ -78,6 +78,11 @@ class ProcessesRuntime(StagedRuntime):
         """Process id by name of each child at work, captures apart."""
         return {child.name: child.pid for child in self._children}
 
+    @property
+    def captures(self) -> dict[str, int]:
+        """Process id by stream of each capture that has a process of its own."""
+        return {stream: capture.pid for stream, capture in self._captures.items()}
+
     def _segmenter(self, stream: str, options: SegmenterOptions) -> Segmenter:
         return RemoteSegmenter(self._segmenting, stream, options)
 
