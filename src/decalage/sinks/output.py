@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import secrets
+import shutil
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
@@ -18,15 +20,43 @@ class ReaderGoneError(OutputError):
     exit_code = 0
 
 
-def check_writable(path: str) -> None:
-    """Raise ``OutputError`` if ``path`` cannot be written, without touching what is there."""
+def check_writable(path: str, *, whole: bool = False) -> None:
+    """Raise ``OutputError`` if ``path`` cannot be written, without touching what is there.
+
+    ``whole``: by ``write_whole``, which puts a new file in the place of an old one.
+    """
     target = Path(path)
     if target.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder")
     if not target.parent.is_dir():
         raise OutputError(f"cannot write {path}: the folder does not exist")
-    if not os.access(target if target.exists() else target.parent, os.W_OK):
+    needed = [target] if target.exists() else [target.parent]
+    if whole and target.is_file():
+        needed.append(target.resolve().parent)
+    if not all(os.access(one, os.W_OK) for one in needed):
         raise OutputError(f"cannot write {path}: permission denied")
+
+
+def write_whole(path: str, text: str) -> None:
+    """Make ``path`` a file of ``text``, or leave what was there. Raises ``OutputError``.
+
+    A link stays one; what is no regular file (``/dev/null``, a named pipe) is written to as it is.
+    """
+    target = Path(path).resolve()
+    temporary = target.with_name(f".decalage-{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
+        try:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+            if target.exists():
+                shutil.copymode(target, temporary)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {_reason(error)}") from error
 
 
 class TextOutput:

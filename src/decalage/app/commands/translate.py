@@ -26,9 +26,11 @@ from decalage.app.options import EncoderWindowType, LanguagesType, load_config
 from decalage.app.progress import progress
 from decalage.app.session import Session, failures
 from decalage.app.settings import Settings
+from decalage.app.tracefile import check_trace, write_trace
 from decalage.config import Pace
 from decalage.contracts import AudioSource, Sink
 from decalage.events import Summary
+from decalage.flow.trace import Trace
 from decalage.sinks.captions import Show
 from decalage.sinks.summary import print_summary
 
@@ -135,6 +137,12 @@ _option(
     metavar="S",
     help="Stop after this much sound.",
 )
+_option(
+    "--trace",
+    type=click.Path(path_type=str),
+    metavar="PATH",
+    help="What ran when and where, a file for ui.perfetto.dev.",
+)
 _option("--offline", is_flag=True, help="Never ask the network for a model.")
 _option("-v", "--verbose", count=True, help="Tell more on standard error; twice for everything.")
 
@@ -152,6 +160,8 @@ class _Outputs:
     form: str
     outputs: tuple[str, ...]
     show: Show
+    trace: str | None
+    """Where the trace goes; None: nothing is recorded."""
 
 
 @click.command(
@@ -170,7 +180,14 @@ class _Outputs:
     help="Settings in TOML, keys named as the options.",
 )
 def translate(
-    given: str, *, form: str, outputs: tuple[str, ...], show: Show, verbose: int, **chosen: Any
+    given: str,
+    *,
+    form: str,
+    outputs: tuple[str, ...],
+    show: Show,
+    trace: str | None,
+    verbose: int,
+    **chosen: Any,
 ) -> int:
     """Translate a file, a URL, or raw PCM16 mono 16 kHz on standard input (-).
 
@@ -183,20 +200,25 @@ def translate(
     levels = [logging.ERROR, logging.INFO, logging.DEBUG]
     logging.basicConfig(level=levels[min(verbose, 2)], format="%(levelname)s %(name)s: %(message)s")
     settings = Settings(**chosen)
-    return run(given, settings, _Outputs(form, outputs, show))
+    return run(given, settings, _Outputs(form, outputs, show, trace))
 
 
 def run(given: str, settings: Settings, outputs: _Outputs) -> int:
     """Caption ``given`` and give the exit code. No output is touched before the models have loaded."""
     blueprint = make_blueprint(settings)
     check_outputs(outputs.outputs)
+    if outputs.trace is not None:
+        check_trace(outputs.trace, [given, *outputs.outputs])
+    trace = Trace() if outputs.trace is not None else None
     source = open_source(given, settings)
     with ExitStack() as stack:
-        runtime = make_runtime(settings, blueprint)
+        runtime = make_runtime(settings, blueprint, trace=trace)
         stack.callback(runtime.close)
         sinks = open_sinks(outputs.form, outputs.outputs, show=outputs.show, live=settings.pace == "realtime")
         for sink in sinks:
             stack.callback(sink.close)
+        if trace is not None and outputs.trace is not None:
+            stack.callback(write_trace, trace, outputs.trace)
         stream = runtime.run(source, settings.stream_options())
         session = Session(runtime, stream, start_event(settings, source.name))
         with session.ladder, _signals(session) as interrupted:
