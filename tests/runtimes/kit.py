@@ -6,14 +6,18 @@ import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from multiprocessing.shared_memory import SharedMemory
 from typing import Any
+from unittest.mock import patch
+
+import pytest
 
 from decalage.audio import AudioChunk
 from decalage.clock import Clock
 from decalage.config import RuntimeOptions, StreamOptions
 from decalage.events import Settled, StreamEvent
 from decalage.flow.trace import Trace
+from decalage.runtimes import sound_block
 from decalage.runtimes.event_loop import AsyncioRuntime
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.pipeline import PipelineRuntime
@@ -33,10 +37,21 @@ RUNTIMES: dict[str, type[LocalRuntime]] = {
 }
 
 
-def shared_memory() -> list[str]:
-    """Blocks of shared memory that Python has made and nobody has taken away, where they can be seen."""
-    folder = Path("/dev/shm")  # noqa: S108 - Linux
-    return sorted(path.name for path in folder.glob("psm_*")) if folder.is_dir() else []
+@contextmanager
+def no_memory_left() -> Iterator[None]:
+    """Every block of shared memory made inside is gone from the system at the end."""
+    made: list[str] = []
+
+    class Noted(SharedMemory):
+        def __init__(self, name: str | None = None, create: bool = False, size: int = 0) -> None:
+            super().__init__(name, create, size)
+            made.append(self.name)
+
+    with patch.object(sound_block, "SharedMemory", Noted):
+        yield
+    for name in made:
+        with pytest.raises(FileNotFoundError):
+            SharedMemory(name)
 
 
 @contextmanager
@@ -52,18 +67,18 @@ def running(
     before = set(threading.enumerate())
     served = ServedBlueprint(blueprint or FakeBlueprint()) if name == "processes" else None
     try:
-        runtime = RUNTIMES[name](
-            served or blueprint or FakeBlueprint(), RuntimeOptions(**options), clock=clock, trace=trace
-        )
-        try:
-            yield runtime
-        finally:
-            runtime.close(30)
+        with no_memory_left():
+            runtime = RUNTIMES[name](
+                served or blueprint or FakeBlueprint(), RuntimeOptions(**options), clock=clock, trace=trace
+            )
+            try:
+                yield runtime
+            finally:
+                runtime.close(30)
     finally:
         if served is not None:
             served.close()
     assert multiprocessing.active_children() == []
-    assert shared_memory() == []
     started = set(threading.enumerate()) - before
     for thread in started:
         thread.join(30)
