@@ -73,18 +73,21 @@ def test_vad_each_recognizer_and_mt_work_in_processes_of_their_own() -> None:
     trace, gate = Trace(), Gate()
     blueprint = FakeBlueprint(FakeRecognizer(gate=gate))
     with running("processes", blueprint, workers=2, trace=trace) as runtime:
+        assert isinstance(runtime, ProcessesRuntime)
         stream = runtime.run(ToneSource([1, 2, 3]), StreamOptions())
         gate.wait_inside(2)
         gate.open()
         assert texts(list(stream)) == ["word 1", "word 2", "word 3"]
         at_work = processes(runtime)
+        (capture,) = runtime.captures.values()
     assert blueprint.loads == [1, 1]
     assert set(at_work) == {"vad", "asr-0", "asr-1", "mt"}
-    assert len({*at_work.values(), os.getpid()}) == 5
+    assert len({*at_work.values(), capture, os.getpid()}) == 6
+    assert {span.process for span in trace.spans("capture")} == {capture}
     assert {span.process for span in trace.spans("vad")} == {at_work["vad"]}
     assert {span.process for span in trace.spans("asr")} == {at_work["asr-0"], at_work["asr-1"]}
     assert {span.process for span in trace.spans("mt")} == {at_work["mt"]}
-    assert all(span.ipc_s > 0 for span in trace.spans())
+    assert all(span.ipc_s > 0 for span in trace.spans() if span.stage != "capture")
 
 
 def test_sound_is_captured_in_a_process_of_its_own_and_stops_when_told() -> None:

@@ -71,7 +71,7 @@ def test_each_runtime_works_where_its_option_says(name: RuntimeName) -> None:
     _, spans, children = run(name)
     processes = {span.process for span in spans}
     replicas = {span.replica for span in spans if span.stage == "asr"}
-    seen = overlaps(spans)
+    seen = overlaps([span for span in spans if span.stage != "capture"])
     if name == "sequential":
         assert seen == set()
     else:
@@ -79,7 +79,7 @@ def test_each_runtime_works_where_its_option_says(name: RuntimeName) -> None:
         assert ("asr", "mt") in seen
     assert replicas == ({0, 1} if name in ("pool", "processes") else {0})
     if name == "processes":
-        assert len(processes) >= 4
+        assert len(processes) >= 5
         assert children >= 5
         assert os.getpid() not in processes
     else:

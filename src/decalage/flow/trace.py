@@ -9,12 +9,12 @@ from decalage.events import StageName
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One piece of work. Times are seconds on the runtime's clock, common to all its streams."""
+    """One piece of work; of ``capture`` the wait for one chunk of sound. Times are seconds on the runtime's clock, common to all its streams."""
 
     stage: StageName
     stream: str
     index: int
-    """Utterance index; of ``vad`` the utterance that comes next."""
+    """Utterance index; of ``capture`` and ``vad`` the utterance that comes next."""
     start: float
     end: float
     process: int

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from decalage.audio import AudioChunk
 from decalage.clock import Clock
-from decalage.contracts import Recognizer, Translator
+from decalage.contracts import AudioSource, Recognizer, Translator
 from decalage.errors import DecalageError, one_line
 from decalage.events import Caption, Rejected, StageName, Timing
 from decalage.flow.trace import Depth, Mark, Span, Trace
@@ -105,6 +106,18 @@ class EngineCalls:
             job = stream.cut()
         self.depth(f"inbox of {stream.name}, s", stream.waiting_s)
         return job
+
+    def captured(self, source: AudioSource, stream: RuntimeStream) -> Iterator[AudioChunk]:
+        """The chunks of ``source``, a span for each: from when it was asked for to when it came."""
+        asked = self._clock.now()
+        for chunk in source:
+            if self._trace is not None:
+                process = getattr(source, "pid", os.getpid())
+                thread = threading.current_thread().name
+                came = self._clock.now()
+                self._trace.add(Span("capture", stream.name, stream.issued, asked, came, process, thread, 0))
+            yield chunk
+            asked = self._clock.now()
 
     def depth(self, queue: str, value: float) -> None:
         """Record how much waits in ``queue`` now."""

@@ -227,7 +227,7 @@ class LocalRuntime(ABC):
         """Feed ``stream`` from ``source`` until either ends; tells the stream why and lets go of both."""
         damage: str | None = None
         try:
-            for chunk in source:
+            for chunk in self._calls.captured(source, stream):
                 stream.feed(chunk)
         except StreamFinishedError:
             logger.debug("%s was finished before its source ended", stream.name)
