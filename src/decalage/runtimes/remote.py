@@ -1,4 +1,4 @@
-"""The stages in other processes: what runs there, and what stands for it here.
+"""Engines in other processes: what runs there, and what stands for it here.
 
 Each ``Remote…`` implements the contract of its stage over a ``Child`` and copies the sound into a
 block of shared memory first; each ``…Service`` reads it there.
@@ -6,27 +6,21 @@ block of shared memory first; each ``…Service`` reads it there.
 
 from __future__ import annotations
 
-import logging
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeAlias
 
 import numpy as np
 
-from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, sample_count
-from decalage.config import RecognizerOptions, SegmenterOptions
-from decalage.contracts import Segmenter, StageBlueprint
-from decalage.runtimes.calls import WorkerLostError
+from decalage.audio import SAMPLE_RATE, Samples
+from decalage.config import RecognizerOptions
+from decalage.contracts import StageBlueprint
 from decalage.runtimes.child import Child
 from decalage.runtimes.sound_block import SoundBlock
-from decalage.speech import MissingSound, Rejection, Segment, Transcript, Translation, Utterance
-
-logger = logging.getLogger(__name__)
+from decalage.speech import Rejection, Transcript, Translation, Utterance
 
 _ROOM = 32 * SAMPLE_RATE
 """Samples that a block has room for at first: one utterance at Whisper's limit."""
-_NONE: Samples = np.zeros(0, np.float32)
+NO_SOUND: Samples = np.zeros(0, np.float32)
 
 
 class Desk:
@@ -55,13 +49,14 @@ class Desk:
             self._block = None
 
 
-class _Reader:
+class Reader:
     """The child's side: attached to the block that was named last."""
 
     def __init__(self) -> None:
         self._block: SoundBlock | None = None
 
     def at(self, name: str) -> SoundBlock:
+        """The block called ``name``."""
         if self._block is None or self._block.name != name:
             if self._block is not None:
                 self._block.close()
@@ -74,7 +69,7 @@ class RecognizerService:
 
     def __init__(self, blueprint: StageBlueprint) -> None:
         self._engine = blueprint.recognizer(1)
-        self._reader = _Reader()
+        self._reader = Reader()
 
     def recognize(
         self, block: str, length: int, silent: Utterance, options: RecognizerOptions
@@ -92,7 +87,7 @@ class RemoteRecognizer:
 
     def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
         block = self._desk.lay(utterance.samples)
-        silent = replace(utterance, samples=_NONE)
+        silent = replace(utterance, samples=NO_SOUND)
         result: Transcript | Rejection = self._child.call(
             "recognize", block, len(utterance.samples), silent, options
         )
@@ -129,191 +124,3 @@ class RemoteTranslator:
     def pairs(self) -> Sequence[tuple[str, str]]:
         pairs: Sequence[tuple[str, str]] = self._child.call("pairs")
         return pairs
-
-
-_Cut: TypeAlias = list[tuple[Segment, int]]
-"""Segments without their sound, each with the number of its samples that lie in the block."""
-
-
-class SegmenterService:
-    """The segmenters of all streams in a process of their own.
-
-    What a call has cut lies in the block, one utterance after the other; where it does not fit, the
-    answer is the room it needs, and ``collect`` fetches it.
-    """
-
-    def __init__(self, blueprint: StageBlueprint) -> None:
-        self._blueprint = blueprint
-        self._segmenters: dict[str, Segmenter] = {}
-        self._reader = _Reader()
-        self._cut: list[Segment] = []
-
-    def open(self, stream: str, options: SegmenterOptions, first: int) -> None:
-        """A fresh segmenter, whose first sample is ``first``."""
-        segmenter = self._blueprint.segmenter(stream, options)
-        if first:
-            segmenter.miss(0, first, captured=False)
-        self._segmenters[stream] = segmenter
-
-    def feed(self, stream: str, block: str, first: int, length: int) -> _Cut | int:
-        """Sound that lies in ``block``."""
-        samples = self._reader.at(block).read(length)
-        self._cut = self._segmenters[stream].feed(AudioChunk(first, samples))
-        return self.collect(block)
-
-    def miss(self, stream: str, block: str, missing: MissingSound) -> _Cut | int:
-        """Sound that will not come."""
-        self._cut = self._segmenters[stream].miss(missing.first, missing.length, captured=missing.captured)
-        return self.collect(block)
-
-    def finish(self, stream: str, block: str) -> _Cut | int:
-        """The last of ``stream``."""
-        self._cut = self._segmenters.pop(stream).finish()
-        return self.collect(block)
-
-    def collect(self, block: str) -> _Cut | int:
-        """Lay the sound of what was cut into ``block``."""
-        answer: _Cut = []
-        place, at = self._reader.at(block), 0
-        if (needed := sum(len(s.samples) for s in self._cut if isinstance(s, Utterance))) > place.size:
-            return needed
-        for segment in self._cut:
-            if isinstance(segment, Utterance):
-                place.write(segment.samples, at)
-                at += len(segment.samples)
-                answer.append((replace(segment, samples=_NONE), len(segment.samples)))
-            else:
-                answer.append((segment, 0))
-        return answer
-
-    def drop(self, stream: str) -> None:
-        """``stream`` has ended without ``finish``."""
-        self._segmenters.pop(stream, None)
-
-
-class SegmenterDesk:
-    """The owner's side of a ``SegmenterService``, for one caller at a time but for ``forget``."""
-
-    def __init__(self, child: Child, mark: Callable[[str, str], None]) -> None:
-        """``mark(name, detail)`` is told when the process is replaced."""
-        self._child = child
-        self._mark = mark
-        self._desk = Desk()
-        self._gone: deque[str] = deque()  # emptied by the next call
-        self.life = 0
-        """How often the process has been replaced: the segmenters it held are gone."""
-
-    def forget(self, stream: str) -> None:
-        """``stream`` has ended; from any thread."""
-        self._gone.append(stream)
-
-    def sweep(self) -> None:
-        """Drop there what was forgotten here."""
-        while self._gone:
-            self._child.call("drop", self._gone.popleft())
-
-    def open(self, stream: str, options: SegmenterOptions, first: int) -> None:
-        """A fresh segmenter there."""
-        self._child.call("open", stream, options, first)
-
-    def give(self, stream: str, item: AudioChunk | MissingSound | None) -> list[Segment]:
-        """The segments that ``item``, sound, missing sound or the end (None), has completed."""
-        if isinstance(item, AudioChunk):
-            block = self._desk.lay(item.samples)
-            answer = self._child.call("feed", stream, block, item.first, len(item.samples))
-        elif item is not None:
-            answer = self._child.call("miss", stream, self._desk.room(0).name, item)
-        else:
-            answer = self._child.call("finish", stream, self._desk.room(0).name)
-        if isinstance(answer, int):
-            answer = self._child.call("collect", self._desk.room(answer).name)
-        segments: list[Segment] = []
-        here, at = self._desk.room(0), 0
-        for segment, length in answer:
-            if isinstance(segment, Utterance):
-                segments.append(replace(segment, samples=here.read(length, at)))
-                at += length
-            else:
-                segments.append(segment)
-        return segments
-
-    def replace(self, error: WorkerLostError) -> None:
-        """A fresh process; every stream has to be opened again."""
-        self._mark("worker replaced", str(error))
-        self._child.restart()
-        self.life += 1
-
-    def close(self) -> None:
-        """Let go of the shared memory."""
-        self._desk.close()
-
-
-class RemoteSegmenter:
-    """``contracts.Segmenter`` over a child.
-
-    Keeps the sound that is not decided on yet, as long as one utterance can be, and gives it to a
-    fresh process when the one that had it is gone: no word is lost.
-    """
-
-    def __init__(self, desk: SegmenterDesk, stream: str, options: SegmenterOptions) -> None:
-        self._desk = desk
-        self._stream = stream
-        self._options = options
-        self._life: int | None = None
-        self._index = 0
-        self._next = 0  # number of the next sample
-        self._kept: deque[AudioChunk | MissingSound] = deque()
-        self._bound = sample_count(options.max_utterance_s + options.pre_roll_s + 2)
-
-    def feed(self, chunk: AudioChunk) -> list[Segment]:
-        return self._given(chunk)
-
-    def miss(self, first: int, length: int, *, captured: bool) -> list[Segment]:
-        return self._given(MissingSound(self._stream, 0, first, length, "device", captured))
-
-    def finish(self) -> list[Segment]:
-        return self._given(None)
-
-    def _given(self, item: AudioChunk | MissingSound | None) -> list[Segment]:
-        try:
-            segments = self._told(item)
-        except WorkerLostError as error:
-            self._desk.replace(error)
-            segments = self._told(item)
-        if item is not None:
-            self._keep(item)
-        for number, segment in enumerate(segments):
-            segments[number] = replace(segment, index=self._index)
-            self._index += 1
-            self._decided(_end(segment))
-        return segments
-
-    def _told(self, item: AudioChunk | MissingSound | None) -> list[Segment]:
-        """Give ``item``, to a fresh process after all that is kept."""
-        self._desk.sweep()
-        segments: list[Segment] = []
-        if self._life != self._desk.life:
-            first = self._kept[0].first if self._kept else self._next
-            self._desk.open(self._stream, self._options, first)
-            for kept in self._kept:
-                segments += self._desk.give(self._stream, kept)
-            self._life = self._desk.life
-        return segments + self._desk.give(self._stream, item)
-
-    def _keep(self, item: AudioChunk | MissingSound) -> None:
-        self._kept.append(item)
-        self._next = _end(item)
-        while self._next - self._kept[0].first > self._bound and len(self._kept) > 1:
-            self._kept.popleft()
-
-    def _decided(self, end: int) -> None:
-        """What comes before sample ``end`` is needed no more."""
-        while self._kept and _end(self._kept[0]) <= end:
-            self._kept.popleft()
-        if self._kept and self._kept[0].first < end and isinstance(self._kept[0], AudioChunk):
-            self._kept[0] = AudioChunk(end, self._kept[0].samples[end - self._kept[0].first :])
-
-
-def _end(item: AudioChunk | Segment) -> int:
-    """Number of the sample after ``item``."""
-    return item.first + (item.length if isinstance(item, MissingSound) else len(item.samples))

@@ -37,19 +37,21 @@ def check_writable(path: str, *, whole: bool = False) -> None:
         raise OutputError(f"cannot write {path}: permission denied")
 
 
-def write_whole(path: str, text: str) -> None:
-    """Make ``path`` a file of ``text``, or leave what was there. Raises ``OutputError``.
+def write_whole(path: str, content: str | bytes) -> None:
+    """Make ``path`` a file of ``content``, or leave what was there. Raises ``OutputError``.
 
-    A link stays one; what is no regular file (``/dev/null``, a named pipe) is written to as it is.
+    Text is written as UTF-8. A link stays one; what is no regular file (``/dev/null``, a named pipe)
+    is written to as it is.
     """
+    whole = content.encode() if isinstance(content, str) else content
     target = Path(path).resolve()
     temporary = target.with_name(f".decalage-{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8")
+            target.write_bytes(whole)
             return
         try:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
+            temporary.write_bytes(whole)
             if target.exists():
                 shutil.copymode(target, temporary)
             temporary.replace(target)

@@ -15,6 +15,7 @@ from typing import Any, get_args
 import click
 
 from decalage.app.compose import (
+    RUNTIMES,
     check_outputs,
     make_blueprint,
     make_runtime,
@@ -50,7 +51,7 @@ _option("--from", "source", default="en", metavar="LANG", help="Language of the 
 _option("--to", "targets", type=LanguagesType(), default="pt", help="Languages of the captions (BCP 47).")
 _option(
     "--runtime",
-    type=click.Choice(["pipeline", "sequential"]),
+    type=click.Choice(sorted(RUNTIMES)),
     default="pipeline",
     help="How the stages share the machine.",
 )
@@ -207,9 +208,9 @@ def run(given: str, settings: Settings, outputs: _Outputs) -> int:
     """Caption ``given`` and give the exit code. No output is touched before the models have loaded."""
     blueprint = make_blueprint(settings)
     check_outputs(outputs.outputs)
+    trace = Trace() if outputs.trace is not None else None
     if outputs.trace is not None:
         check_trace(outputs.trace, [given, *outputs.outputs])
-    trace = Trace() if outputs.trace is not None else None
     source = open_source(given, settings)
     with ExitStack() as stack:
         runtime = make_runtime(settings, blueprint, trace=trace)
