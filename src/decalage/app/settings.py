@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from decalage.app.advise.shape import default_shape
 from decalage.config import (
     EncoderWindow,
     Pace,
@@ -16,9 +17,6 @@ from decalage.config import (
 )
 from decalage.errors import UsageError
 from decalage.languages import primary
-
-MAX_WORKERS = 4
-"""Recognitions at a time by default: beyond it, shared memory bandwidth eats the gain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +66,12 @@ class Settings:
         return RuntimeOptions(workers=self.parallelism()[0])
 
     def parallelism(self) -> tuple[int, int]:
-        """Recognizers and threads in each: as given, else as many as there are cores for."""
+        """Recognizers and threads in each: as given, else as ``advise`` begins, by cores."""
         cores = available_cores()
         if self.runtime == "sequential":
             return 1, self.threads or cores
-        workers = self.workers or min(MAX_WORKERS, max(1, cores // (self.threads or 1)))
-        return workers, self.threads or max(1, cores // workers)
+        shape = default_shape(cores, self.workers, self.threads)
+        return shape.workers, shape.threads
 
 
 def available_cores() -> int:

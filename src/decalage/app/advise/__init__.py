@@ -1,0 +1,1 @@
+"""``decalage advise``: measure, decide, save."""

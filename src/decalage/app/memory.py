@@ -1,0 +1,121 @@
+"""What a run needs in memory, told before anything loads.
+
+::
+
+    sequential, pipeline, asyncio    one process, one set of weights
+    pool                             one process, a set of weights a worker
+    processes                        this one, audio, VAD, MT and one a worker with its own weights
+
+The constants are upper edges, by up to a fifth, of what ``python -m scripts.measure_memory`` measured
+for base and tiny.en with 1, 2 and 4 workers (Linux x86-64, 2026-11-24, ctranslate2 4.8.5): the
+proportional set size of the process tree at its peak, which for copies of a model is while they load.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from decalage.app.machine import Machine
+from decalage.app.settings import Settings
+from decalage.config import RuntimeName
+from decalage.errors import UsageError
+
+_PROGRAM = 170_000_000
+"""Python, the engines' libraries and buffers, voice activity detection."""
+_PROGRAMS_APART = 200_000_000
+"""The same for ``processes``: this process, VAD and MT, each with what it imports."""
+_RECOGNIZING_PROCESS = 110_000_000
+"""A spawned process that has loaded the recognizer's library, its weights apart."""
+_DIRECTION = 90_000_000
+"""A translation model of one direction."""
+_WORKING = 30_000_000
+_WORKING_SHARE = 0.14
+"""Buffers of one recognition: so much, and so much more for each byte of weights."""
+_WEIGHTS_INT8, _WEIGHTS_OTHER = 1.3, 3.4
+"""Memory for each byte of a float16 file: read, then kept as int8, or wider."""
+_SHARING: tuple[RuntimeName, ...] = ("sequential", "pipeline", "asyncio")
+"""Runtimes with one set of weights however many workers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be loaded, and how often."""
+
+    runtime: RuntimeName
+    workers: int
+    weights_bytes: int
+    """Size of the recognizer's file."""
+    directions: int = 1
+    """Translation models."""
+    compute_type: str = "auto"
+
+    @classmethod
+    def of(cls, settings: Settings, model: Path) -> Plan:
+        """The plan of ``settings`` with the recognizer in folder ``model``."""
+        return cls(
+            runtime=settings.runtime,
+            workers=settings.parallelism()[0],
+            weights_bytes=(model / "model.bin").stat().st_size,
+            directions=len(settings.targets),
+            compute_type=settings.compute_type,
+        )
+
+
+def needed_bytes(plan: Plan) -> int:
+    """Memory that ``plan`` needs at its peak, all processes together; a little more than measured."""
+    narrow = plan.compute_type == "auto" or plan.compute_type.startswith("int8")
+    weights = plan.weights_bytes * (_WEIGHTS_INT8 if narrow else _WEIGHTS_OTHER)
+    working = _WORKING + _WORKING_SHARE * plan.weights_bytes
+    directions = plan.directions * _DIRECTION
+    if plan.runtime == "processes":
+        return round(_PROGRAMS_APART + directions + plan.workers * (_RECOGNIZING_PROCESS + weights + working))
+    sets = 1 if plan.runtime in _SHARING else plan.workers
+    return round(_PROGRAM + directions + sets * weights + plan.workers * working)
+
+
+def most_workers(plan: Plan, free_bytes: int) -> int:
+    """How many of its workers would fit into ``free_bytes``; 0 when not even one does."""
+    return max(
+        (n for n in range(1, plan.workers + 1) if _fits(replace(plan, workers=n), free_bytes)), default=0
+    )
+
+
+def check_memory(settings: Settings, model: Path, machine: Machine) -> None:
+    """Refuse settings that ``machine`` has no memory for. Weights on another device are not counted.
+
+    Raises ``UsageError`` with what is needed, what is free and what would fit.
+    """
+    if settings.device == "cuda":
+        return
+    plan = Plan.of(settings, model)
+    if _fits(plan, machine.free_bytes):
+        return
+    workers = "1 worker" if plan.workers == 1 else f"{plan.workers} workers"
+    raise UsageError(
+        f"{plan.runtime} with {workers} of {settings.model} would need {gigabytes(needed_bytes(plan))}, "
+        f"{gigabytes(machine.free_bytes)} are free; {_instead(plan, settings.model, machine.free_bytes)}"
+    )
+
+
+def gigabytes(count: int) -> str:
+    """Bytes for a person: ``2.1 GB``, ``430 MB``."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _fits(plan: Plan, free_bytes: int) -> bool:
+    return needed_bytes(plan) <= free_bytes
+
+
+def _instead(plan: Plan, model: str, free_bytes: int) -> str:
+    """What the user can do about it."""
+    roads = []
+    most = most_workers(plan, free_bytes)
+    if most:
+        roads.append(f"--workers {most} fits")
+    if plan.runtime not in _SHARING and _fits(replace(plan, runtime="pipeline"), free_bytes):
+        roads.append("--runtime pipeline shares one set of weights")
+    if not roads:
+        smaller = "" if model == "tiny.en" else ", or for English --model tiny.en"
+        roads.append(f"close programs{smaller}")
+    return ", ".join(roads)
