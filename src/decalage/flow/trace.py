@@ -9,7 +9,10 @@ from decalage.events import StageName
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One piece of work; of ``capture`` the wait for one chunk of sound. Times are seconds on the runtime's clock, common to all its streams."""
+    """One piece of work; of ``capture`` the wait for one chunk of sound.
+
+    Times are seconds on the runtime's clock, common to all its streams.
+    """
 
     stage: StageName
     stream: str
