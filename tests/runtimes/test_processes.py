@@ -21,6 +21,7 @@ from decalage.flow.trace import Trace
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.processes import ProcessesRuntime
 from decalage.speech import Segment
+from decalage.testing import ManualClock
 from decalage.testing.engines import (
     FakeBlueprint,
     FakeRecognizer,
@@ -229,6 +230,27 @@ def test_vad_killed_in_a_word_loses_neither_the_word_nor_its_place() -> None:
     assert indices(rest) == [1, 2]
     assert [(e.start, e.end) for e in rest if isinstance(e, Caption)] == [(0.3, 0.5), (0.6, 0.8)]
     assert statistics.samples_captioned == 3 * 3200
+
+
+def test_vad_that_hangs_is_replaced_and_hears_the_word_again() -> None:
+    clock, gate = ManualClock(), Gate()
+
+    class Hanging(FakeSegmenter):
+        def feed(self, chunk: AudioChunk) -> list[Segment]:
+            if chunk.first == 3200:
+                gate.pass_through()
+            return super().feed(chunk)
+
+    blueprint = FakeBlueprint(segmenter_type=Hanging)
+    with running("processes", blueprint, clock=clock, asr_deadline_s=30) as runtime:
+        stream = runtime.open(StreamOptions())
+        stream.feed(speech([1, 2]))
+        stream.finish()
+        gate.wait_inside(1)
+        clock.advance(31)
+        gate.wait_inside(2)
+        gate.open()
+        assert texts(list(stream)) == ["word 1", "word 2"]
 
 
 def test_a_hole_and_other_streams_survive_the_death_of_vad() -> None:

@@ -95,6 +95,9 @@ class LocalRuntime(ABC):
         )
         with self._lock:
             self._sources[stream.name] = (source, thread)
+            late = self._closed  # while the source was carried: nobody else will stop it
+        if late:
+            source.stop()
         thread.start()
         return stream
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import ClassVar, TypeVar
 
@@ -58,7 +59,8 @@ class ProcessesRuntime(StagedRuntime):
         self._mt_child = self._child("mt", TranslatorService, blueprint)
         for child in self._children:
             child.ready()
-        self._vad_child, self._segmenting = vad, SegmenterDesk(vad, self._calls.mark)
+        within = partial(self._deadline, self._vad, vad, self.options.asr_deadline_s)
+        self._vad_child, self._segmenting = vad, SegmenterDesk(vad, self._calls.mark, within)
         self._desks.append(self._segmenting)
         for number, child in enumerate(asr):
             recognizer = RemoteRecognizer(child)
@@ -119,13 +121,18 @@ class ProcessesRuntime(StagedRuntime):
         except Exception as error:
             self._calls.give_up(work, reason(error))
 
+    @staticmethod
+    def _deadline(pool: WorkerPool, child: Child, limit_s: float) -> AbstractContextManager[None]:
+        """Bounds a call of ``child`` by a worker of ``pool``: past it the process is ended."""
+        late = partial(child.kill, f"no answer within {limit_s:g} s")
+        return pool.deadline(limit_s, late, stays=True)
+
     def _tried(self, call: Callable[[], T], job: Job, child: Child, pool: WorkerPool, limit_s: float) -> T:
         """``call``, again with a fresh process when its own is lost. Raises what the last try raised."""
         left = self.attempts
         while True:
-            late = partial(child.kill, f"no answer within {limit_s:g} s")
             try:
-                with pool.deadline(limit_s, late, stays=True):
+                with self._deadline(pool, child, limit_s):
                     return call()
             except WorkerLostError as lost:
                 left -= 1

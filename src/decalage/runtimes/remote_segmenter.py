@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -78,10 +79,16 @@ class SegmenterService:
 class SegmenterDesk:
     """The owner's side of a ``SegmenterService``, for one caller at a time but for ``forget``."""
 
-    def __init__(self, child: Child, mark: Callable[[str, str], None]) -> None:
-        """``mark(name, detail)`` is told when the process is replaced."""
+    def __init__(
+        self,
+        child: Child,
+        mark: Callable[[str, str], None],
+        deadline: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        """``mark(name, detail)`` is told when the process is replaced; each try is in a ``deadline()``."""
         self._child = child
         self._mark = mark
+        self.deadline = deadline
         self._desk = Desk()
         self._gone: deque[str] = deque()  # emptied by the next call
         self.life = 0
@@ -160,10 +167,12 @@ class RemoteSegmenter:
 
     def _given(self, item: AudioChunk | MissingSound | None) -> list[Segment]:
         try:
-            segments = self._told(item)
+            with self._desk.deadline():
+                segments = self._told(item)
         except WorkerLostError as error:
             self._desk.replace(error)
-            segments = self._told(item)
+            with self._desk.deadline():
+                segments = self._told(item)
         if item is not None:
             self._keep(item)
         for number, segment in enumerate(segments):
