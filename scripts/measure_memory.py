@@ -30,9 +30,11 @@ SHAPES = [
     ("pool", 1),
     ("pool", 2),
     ("pool", 4),
+    ("pool", 16),
     ("processes", 1),
     ("processes", 2),
     ("processes", 4),
+    ("processes", 12),
 ]
 """Runtime and recognizers; a thread in each."""
 

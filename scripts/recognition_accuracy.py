@@ -1,6 +1,7 @@
 """Word error rate of the recognizer against a direct faster-whisper call with the same model.
 
     DECALAGE_SPEECH=DIR python -m scripts.recognition_accuracy [--language en] [--limit N] [--beams 1,5]
+        [--model base]
 
 Each gold recording up to 27 s is one utterance; the rows with "cut" go through voice activity and
 segmentation as the program does it. The interval is of the difference to faster-whisper with the
@@ -25,9 +26,9 @@ from scripts.evaluation import Recording, WordErrors, difference_interval, gold,
 Hear = Callable[[Recording], str]
 
 
-def direct(beam: int) -> Hear:
+def direct(model_name: str, beam: int) -> Hear:
     """faster-whisper as it comes, without its own VAD and without timestamps."""
-    model = WhisperModel(str(find_recognizer("base", offline=True)), compute_type="int8")
+    model = WhisperModel(str(find_recognizer(model_name, offline=True)), compute_type="int8")
 
     def hear(recording: Recording) -> str:
         segments, _ = model.transcribe(
@@ -42,10 +43,12 @@ def direct(beam: int) -> Hear:
     return hear
 
 
-def ours(beam: int, window: EncoderWindow, segmenter: SegmenterOptions | None) -> Hear:
+def ours(model_name: str, beam: int, window: EncoderWindow, segmenter: SegmenterOptions | None) -> Hear:
     """This program's recognizer, on the whole recording or on its utterances."""
     language = "en"
-    blueprint = make_blueprint(Settings(source=language, targets=(language,), threads=2, workers=1))
+    blueprint = make_blueprint(
+        Settings(source=language, targets=(language,), model=model_name, threads=2, workers=1)
+    )
     recognizer = blueprint.recognizer(1)
 
     def hear(recording: Recording) -> str:
@@ -68,6 +71,7 @@ def main() -> None:
     parser.add_argument("--language", default="en", choices=["en", "pt-BR"])
     parser.add_argument("--limit", type=int)
     parser.add_argument("--beams", default="1,5", help="rows to measure, by beam")
+    parser.add_argument("--model", default="base")
     given = parser.parse_args()
     recordings = gold(given.language, given.limit)
     default = SegmenterOptions()
@@ -75,15 +79,15 @@ def main() -> None:
         end_silence_s=2.0, pre_roll_s=2.0, post_roll_s=2.0, patient_s=27.0, max_utterance_s=27.0
     )
     plan: list[tuple[str, int, Callable[[], Hear]]] = [
-        ("faster-whisper, beam 1", 1, lambda: direct(1)),
-        ("faster-whisper, beam 5", 5, lambda: direct(5)),
-        ("whole, full window, beam 1", 1, lambda: ours(1, "full", None)),
-        ("whole, full window, beam 5", 5, lambda: ours(5, "full", None)),
-        ("whole, fitted window, beam 1", 1, lambda: ours(1, "auto", None)),
-        ("whole, fitted window, beam 5", 5, lambda: ours(5, "auto", None)),
-        ("cut, fitted window, beam 1", 1, lambda: ours(1, "auto", default)),
-        ("cut, fitted window, beam 5", 5, lambda: ours(5, "auto", default)),
-        ("cut at 2 s pauses, beam 1", 1, lambda: ours(1, "auto", patient)),
+        ("faster-whisper, beam 1", 1, lambda: direct(given.model, 1)),
+        ("faster-whisper, beam 5", 5, lambda: direct(given.model, 5)),
+        ("whole, full window, beam 1", 1, lambda: ours(given.model, 1, "full", None)),
+        ("whole, full window, beam 5", 5, lambda: ours(given.model, 5, "full", None)),
+        ("whole, fitted window, beam 1", 1, lambda: ours(given.model, 1, "auto", None)),
+        ("whole, fitted window, beam 5", 5, lambda: ours(given.model, 5, "auto", None)),
+        ("cut, fitted window, beam 1", 1, lambda: ours(given.model, 1, "auto", default)),
+        ("cut, fitted window, beam 5", 5, lambda: ours(given.model, 5, "auto", default)),
+        ("cut at 2 s pauses, beam 1", 1, lambda: ours(given.model, 1, "auto", patient)),
     ]
     baselines: dict[int, WordErrors] = {}
     lines = []

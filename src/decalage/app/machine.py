@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,13 @@ class Machine:
     total_bytes: int
     features: tuple[str, ...] | None = None
     """Of avx2, avx512, vnni, amx, neon, dotprod, i8mm; None: the system does not tell."""
+    at_work: float | None = None
+    """Programs that wanted a core at a time, over the last minute; None: the system does not tell."""
+
+    @property
+    def crowded(self) -> bool:
+        """Whether other programs take so much that measurements show it."""
+        return self.at_work is not None and self.at_work > self.cores / 2
 
 
 def look() -> Machine:
@@ -50,6 +58,7 @@ def look() -> Machine:
         free_bytes=int(free),
         total_bytes=int(memory.total),
         features=cpu_features(),
+        at_work=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     )
 
 

@@ -7,7 +7,7 @@
     processes                        this one, audio, VAD, MT and one a worker with its own weights
 
 The constants are upper edges, by up to a fifth, of what ``python -m scripts.measure_memory`` measured
-for base and tiny.en with 1, 2 and 4 workers (Linux x86-64, 2026-11-24, ctranslate2 4.8.5): the
+for base and tiny.en with 1 to 16 workers (Linux x86-64, 2026-11-24, ctranslate2 4.8.5): the
 proportional set size of the process tree at its peak, which for copies of a model is while they load.
 """
 
@@ -32,8 +32,12 @@ _DIRECTION = 90_000_000
 _WORKING = 30_000_000
 _WORKING_SHARE = 0.14
 """Buffers of one recognition: so much, and so much more for each byte of weights."""
-_WEIGHTS_INT8, _WEIGHTS_OTHER = 1.3, 3.4
-"""Memory for each byte of a float16 file: read, then kept as int8, or wider."""
+_LOADED_INT8, _LOADED_OTHER = 0.65, 2.2
+"""Memory for each byte of a float16 file, kept as int8 or wider."""
+_LOADING_INT8, _LOADING_OTHER = 0.65, 1.2
+"""The same for the time of loading, on top."""
+_LOADING_AT_ONCE = 4
+"""Copies in one process that are seen loading at the same time."""
 _SHARING: tuple[RuntimeName, ...] = ("sequential", "pipeline", "asyncio")
 """Runtimes with one set of weights however many workers."""
 
@@ -65,13 +69,16 @@ class Plan:
 def needed_bytes(plan: Plan) -> int:
     """Memory that ``plan`` needs at its peak, all processes together; a little more than measured."""
     narrow = plan.compute_type == "auto" or plan.compute_type.startswith("int8")
-    weights = plan.weights_bytes * (_WEIGHTS_INT8 if narrow else _WEIGHTS_OTHER)
+    loaded = plan.weights_bytes * (_LOADED_INT8 if narrow else _LOADED_OTHER)
+    loading = plan.weights_bytes * (_LOADING_INT8 if narrow else _LOADING_OTHER)
     working = _WORKING + _WORKING_SHARE * plan.weights_bytes
     directions = plan.directions * _DIRECTION
     if plan.runtime == "processes":
-        return round(_PROGRAMS_APART + directions + plan.workers * (_RECOGNIZING_PROCESS + weights + working))
+        each = _RECOGNIZING_PROCESS + loaded + loading + working
+        return round(_PROGRAMS_APART + directions + plan.workers * each)
     sets = 1 if plan.runtime in _SHARING else plan.workers
-    return round(_PROGRAM + directions + sets * weights + plan.workers * working)
+    weights = sets * loaded + min(sets, _LOADING_AT_ONCE) * loading
+    return round(_PROGRAM + directions + weights + plan.workers * working)
 
 
 def most_workers(plan: Plan, free_bytes: int) -> int:

@@ -106,17 +106,13 @@ def _timed(
         loaded = [call.result()[0] for call in calls]
         wall_s = clock.now() - began
     finally:
-        pool.shutdown()
+        pool.shutdown(cancel_futures=True)
     alone = [spent for spent, _ in first]
+    per_s = len(loaded) / wall_s
     if shape.workers == 1:  # then both are the same thing, measured twice
         alone = loaded = alone + loaded
     texts = [text for _, text in first if text]
-    timing = Timing(
-        shape=shape,
-        alone_s=fmean(alone),
-        loaded_s=fmean(loaded),
-        per_s=len(loaded) / wall_s,
-    )
+    timing = Timing(shape, fmean(alone), fmean(loaded), per_s)
     return timing, texts[0] if texts else ""
 
 

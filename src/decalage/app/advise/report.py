@@ -33,7 +33,7 @@ def print_advice(advice: Advice, machine: Machine, probes: Sequence[Probe], stre
     console = Console(file=stream, highlight=False)
     console.width = min(console.width, _COLUMNS)
     console.print(_answer(advice), style="bold", markup=False)
-    for note in _notes(advice):
+    for note in _notes(advice, machine):
         console.print(note, markup=False)
     console.print()
     console.print(_pairs([("machine", _machine(machine)), *((f.name, str(f)) for f in advice.figures)]))
@@ -51,8 +51,13 @@ def _answer(advice: Advice) -> str:
     return f"--runtime {advice.runtime} {workers} --beam {advice.beam} --model {advice.model}"
 
 
-def _notes(advice: Advice) -> list[str]:
+def _notes(advice: Advice, machine: Machine) -> list[str]:
     notes = []
+    if machine.crowded:
+        notes.append(
+            f"Other programs are at work (load average {machine.at_work:.1f}): figures are worse than this "
+            "machine can do; ask again when it is quiet."
+        )
     if not advice.here:
         notes.append(
             f"{advice.model} is not on this machine and its figures are estimates by its size; "

@@ -153,7 +153,7 @@ def _advice(
         beam_reason(),
     ]
     if model == SMALLEST and question.model != SMALLEST:
-        reasons.append(Refusal(f"model {question.model}", f"{SMALLEST} in its place costs: {SMALLEST_COSTS}"))
+        reasons.append(Refusal(f"model {question.model}", f"{SMALLEST} takes its place: {SMALLEST_COSTS}"))
     return Advice(
         goal=question.goal,
         runtime=runtime,

@@ -76,7 +76,7 @@ class Figure:
     """False: worked out or scaled from what was measured."""
 
     def __str__(self) -> str:
-        digits = 0 if self.value >= 20 or self.value == int(self.value) else 2
+        digits = 0 if self.value >= 20 or self.value == int(self.value) else 1 if self.value >= 5 else 2
         return f"{self.value:.{digits}f} {self.unit}".strip() + ("" if self.measured else " (estimate)")
 
 

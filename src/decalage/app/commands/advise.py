@@ -123,7 +123,10 @@ def advise(**given: Any) -> int:
     Takes some seconds: the model recognizes and translates a little speech, alone and with every
     worker busy. --write saves the answer, which all commands then start from.
     """
-    return run(_Asked(**given))
+    asked = _Asked(**given)
+    if Path(asked.model).is_dir():  # saved settings are read from anywhere
+        asked = replace(asked, model=str(Path(asked.model).resolve()))
+    return run(asked)
 
 
 def run(asked: _Asked) -> int:

@@ -12,7 +12,7 @@ from importlib import metadata
 import click
 
 from decalage.app.compose import shared_vad
-from decalage.app.settings import available_cores
+from decalage.app.machine import look
 from decalage.errors import DecalageError
 from decalage.store.models import available_pairs, find_recognizer, find_translator
 
@@ -44,10 +44,9 @@ def _python() -> Finding:
 
 
 def _machine() -> Finding:
-    import psutil  # noqa: PLC0415 - only this command and the summary look at the machine
-
-    free_mb = psutil.virtual_memory().available / 1e6
-    told = f"{available_cores()} cores, {free_mb:.0f} MB of memory free"
+    machine = look()
+    free_mb = machine.free_bytes / 1e6
+    told = f"{machine.cores} cores, {free_mb:.0f} MB of memory free"
     enough = free_mb >= MEMORY_NEEDED_MB
     return Finding("machine", enough, told if enough else f"{told}; close programs or use --model tiny.en")
 
