@@ -6,8 +6,8 @@
     pool                             one process, a set of weights a worker
     processes                        this one, audio, VAD, MT and one a worker with its own weights
 
-The constants are upper edges, by up to a fifth, of what ``python -m scripts.measure_memory`` measured
-for base and tiny.en with 1 to 16 workers (Linux x86-64, 2026-11-24, ctranslate2 4.8.5): the
+The constants are upper edges, mostly by a tenth to a quarter, of what ``scripts.measure_memory``
+measured for base and tiny.en with 1 to 16 workers (Linux x86-64, 2026-11-24, ctranslate2 4.8.5): the
 proportional set size of the process tree at its peak, which for copies of a model is while they load.
 """
 
@@ -21,7 +21,7 @@ from decalage.app.settings import Settings
 from decalage.config import RuntimeName
 from decalage.errors import UsageError
 
-_PROGRAM = 170_000_000
+_PROGRAM = 200_000_000
 """Python, the engines' libraries and buffers, voice activity detection."""
 _PROGRAMS_APART = 200_000_000
 """The same for ``processes``: this process, VAD and MT, each with what it imports."""
