@@ -22,17 +22,30 @@ DOCUMENT = Path("docs/measurements.md")
 
 SECTIONS: dict[str, list[str]] = {
     "Every file of the evaluation speech": ["-m", "scripts.every_file"],
-    "Recognition against faster-whisper, English": ["-m", "scripts.recognition_accuracy", "--beams", "1"],
+    "Recognition against faster-whisper, English": [
+        "-m",
+        "scripts.recognition_accuracy",
+    ],
     "Recognition against faster-whisper, Portuguese": [
         "-m",
         "scripts.recognition_accuracy",
         "--language",
         "pt-BR",
-        "--beams",
-        "1",
     ],
     "The engines that run Firefox models": ["-m", "scripts.compare_translators"],
-    "Runtimes on the sample talk": ["-m", "scripts.compare_runtimes", "samples/talk.flac", "--repeats", "3"],
+    "The baseline against a plain script": ["-m", "scripts.honest_baseline", "samples/talk.flac"],
+    "The runtimes side by side": [
+        "-m",
+        "decalage",
+        "bench",
+        "--json",
+        "docs/bench.json",
+        "--markdown",
+        "docs/bench.md",
+        "--plot",
+        "docs/bench.svg",
+    ],
+    "Memory a plan needs": ["-m", "scripts.measure_memory"],
     "Contract suite, fifty times over": ["-m", "scripts.repeat", "50", "tests/runtimes", "tests/flow"],
 }
 

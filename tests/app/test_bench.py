@@ -98,4 +98,6 @@ def test_a_report_is_written_and_a_rerun_measures_nothing(
     report = json.loads((tmp_path / "b.json").read_text("utf-8"))
     assert report["rows"][0]["median"]["rtf"] > 0
     assert report["rows"][0]["ratio"] == {}
+    assert report["rows"][0]["cells"][0]["captions"]
+    assert "trace" not in report["rows"][0]["cells"][0]
     assert report["machine"]["cores"] >= 1

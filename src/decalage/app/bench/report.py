@@ -5,11 +5,13 @@ The report, version 1, is what ``decalage bench --json`` writes::
     version, command, machine {…}, measured_at
     audio   [{path, sha256, seconds, cut_s}]
     rows    [{name, group, runtime, workers, threads, settings {…}, audio (path),
-              cells   [{pace, repeat, error, summary, captions, others_percent, …, trace in live cells}],
+              cells   [{pace, repeat, error, summary, captions, others_percent, …}],
               median  {column: value or null},  spread {column: [least, most]},
               ratio   {column: times row (a) on the same sound}}]
     paper   {note, rows [{option, runtime, ratio {column: times today}, column: value or [low, high]}]}
     left_out [names of cells]
+
+Live cells have their trace too, for the picture; the file goes without (megabytes).
 
 Columns: seconds, per cent and megabytes as in a run's summary. ``throughput`` is seconds of sound
 per second. Latency and lag are of live cells, RTF and throughput of cells at full speed.
@@ -177,3 +179,12 @@ def make_report(
         "paper": paper.as_data(),
         "left_out": list(left_out(left)),
     }
+
+
+def without_traces(report: Mapping[str, Any]) -> dict[str, Any]:
+    """``report`` as it is written to a file."""
+    rows = [
+        {**row, "cells": [{k: v for k, v in cell.items() if k != "trace"} for cell in row["cells"]]}
+        for row in report["rows"]
+    ]
+    return {**report, "rows": rows}

@@ -18,7 +18,7 @@ from decalage.app.bench.machine import describe_machine
 from decalage.app.bench.measure import Measurement, Outcome
 from decalage.app.bench.plan import REPEATS, Audio, Choice, Group, Row, make_cells, make_rows
 from decalage.app.bench.quality import MEND, References, installed, quality, read_text
-from decalage.app.bench.report import make_report
+from decalage.app.bench.report import make_report, without_traces
 from decalage.app.bench.saved import SavedCells, default_folder
 from decalage.app.bench.sound import audio_of, default_audio
 from decalage.app.bench.tables import markdown, print_tables
@@ -130,7 +130,7 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
 @click.option("--results", type=click.Path(path_type=Path), metavar="DIR", help="Where cells are saved.")
 @click.option("--reference", type=_PATH, metavar="FILE", help="What is said, for WER.")
 @click.option("--reference-translation", type=_PATH, metavar="FILE", help="Its translation, for chrF.")
-@click.option("--json", "json_path", metavar="PATH", help="The whole report; - is standard output.")
+@click.option("--json", "json_path", metavar="PATH", help="The report with every cell; - is standard output.")
 @click.option("--markdown", "markdown_path", metavar="PATH", help="The tables; - is standard output.")
 @click.option("--plot", type=_PATH, metavar="PNG|SVG", help="A picture of timelines and bars.")
 def bench(given: tuple[str, ...], **chosen: Any) -> int:
@@ -231,7 +231,7 @@ def _prepare(rows: Sequence[Row]) -> None:
 def _write(report: dict[str, Any], asked: _Asked) -> None:
     """Everything that was asked for, files first: the screen may be gone."""
     written = (
-        (asked.json_path, json.dumps(report, ensure_ascii=False)),
+        (asked.json_path, json.dumps(without_traces(report), ensure_ascii=False, indent=1)),
         (asked.markdown_path, markdown(report).rstrip()),
     )
     for path, text in written:
