@@ -75,6 +75,8 @@ class RuntimeOptions:
     """Utterances of one stream between the segmenter and the reader of its events."""
     max_inbox_s: float = 60.0
     """Seconds of sound of one stream waiting for the segmenter; a live source drops beyond it."""
+    vad_deadline_s: float = 60.0
+    """Cutting a tenth of a second of sound may take this long in a process of its own (``processes``)."""
     asr_deadline_s: float = 60.0
     """A recognition that takes longer is given up and its worker replaced."""
     mt_deadline_s: float = 60.0

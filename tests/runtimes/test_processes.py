@@ -242,7 +242,7 @@ def test_vad_that_hangs_is_replaced_and_hears_the_word_again() -> None:
             return super().feed(chunk)
 
     blueprint = FakeBlueprint(segmenter_type=Hanging)
-    with running("processes", blueprint, clock=clock, asr_deadline_s=30) as runtime:
+    with running("processes", blueprint, clock=clock, vad_deadline_s=30) as runtime:
         stream = runtime.open(StreamOptions())
         stream.feed(speech([1, 2]))
         stream.finish()

@@ -59,7 +59,7 @@ class ProcessesRuntime(StagedRuntime):
         self._mt_child = self._child("mt", TranslatorService, blueprint)
         for child in self._children:
             child.ready()
-        within = partial(self._deadline, self._vad, vad, self.options.asr_deadline_s)
+        within = partial(self._deadline, self._vad, vad, self.options.vad_deadline_s)
         self._vad_child, self._segmenting = vad, SegmenterDesk(vad, self._calls.mark, within)
         self._desks.append(self._segmenting)
         for number, child in enumerate(asr):
