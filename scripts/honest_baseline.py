@@ -21,7 +21,8 @@ from typing import Any
 from decalage.audio import seconds
 from scripts.evaluation import WordErrors, table
 
-SEQUENTIAL = ["--runtime", "sequential", "--beam", "5", "--encoder-window", "full"]
+SEQUENTIAL = ["--runtime", "sequential", "--beam", "5", "--encoder-window", "full", "--end-silence", "0.5"]
+"""Cut as for a listener, as the plain script is."""
 
 
 def plain(path: str, beam: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from faster_whisper import WhisperModel
 from decalage.app.compose import make_blueprint
 from decalage.app.settings import Settings
 from decalage.audio import AudioChunk, seconds
-from decalage.config import EncoderWindow, RecognizerOptions, SegmenterOptions
+from decalage.config import UNHURRIED, EncoderWindow, RecognizerOptions, SegmenterOptions
 from decalage.speech import Transcript, Utterance
 from decalage.store.models import find_recognizer
 from scripts.evaluation import Recording, WordErrors, difference_interval, gold, table
@@ -75,9 +75,6 @@ def main() -> None:
     given = parser.parse_args()
     recordings = gold(given.language, given.limit)
     default = SegmenterOptions()
-    patient = SegmenterOptions(
-        end_silence_s=2.0, pre_roll_s=2.0, post_roll_s=2.0, patient_s=27.0, max_utterance_s=27.0
-    )
     plan: list[tuple[str, int, Callable[[], Hear]]] = [
         ("faster-whisper, beam 1", 1, lambda: direct(given.model, 1)),
         ("faster-whisper, beam 5", 5, lambda: direct(given.model, 5)),
@@ -85,9 +82,10 @@ def main() -> None:
         ("whole, full window, beam 5", 5, lambda: ours(given.model, 5, "full", None)),
         ("whole, fitted window, beam 1", 1, lambda: ours(given.model, 1, "auto", None)),
         ("whole, fitted window, beam 5", 5, lambda: ours(given.model, 5, "auto", None)),
-        ("cut, fitted window, beam 1", 1, lambda: ours(given.model, 1, "auto", default)),
-        ("cut, fitted window, beam 5", 5, lambda: ours(given.model, 5, "auto", default)),
-        ("cut at 2 s pauses, beam 1", 1, lambda: ours(given.model, 1, "auto", patient)),
+        ("cut as when live, beam 1", 1, lambda: ours(given.model, 1, "auto", default)),
+        ("cut as when live, beam 5", 5, lambda: ours(given.model, 5, "auto", default)),
+        ("cut as at full speed, beam 1", 1, lambda: ours(given.model, 1, "auto", UNHURRIED)),
+        ("cut as at full speed, beam 5", 5, lambda: ours(given.model, 5, "auto", UNHURRIED)),
     ]
     baselines: dict[int, WordErrors] = {}
     lines = []

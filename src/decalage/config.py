@@ -35,6 +35,12 @@ class SegmenterOptions:
     """Hard cap: longer speech is cut at its quietest point."""
 
 
+UNHURRIED = SegmenterOptions(
+    end_silence_s=1.5, pre_roll_s=1.5, post_roll_s=1.5, patient_s=15.0, max_utterance_s=27.0
+)
+"""Where nobody waits: whole sentences, as many as one encoder window holds, and so fewer words wrong."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecognizerOptions:
     """How one utterance is recognized. Frozen per stream, handed over with each utterance."""

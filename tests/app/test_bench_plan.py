@@ -66,10 +66,13 @@ def test_a_sound_is_cut_at_the_limit_but_not_for_a_last_word(
     assert (audio.seconds, audio.cut_s) == (seconds, cut_s)
 
 
-def test_the_cell_is_told_pace_and_cut() -> None:
+def test_the_cell_is_told_pace_and_length_and_cut_as_when_live_at_either_pace() -> None:
     cut = replace(AUDIO, seconds=30.0, cut_s=30.0)
     cell = make_cells(ROWS[:1], [cut], ["realtime"], {"realtime": 1})[0]
-    assert cell.settings == replace(ROWS[0].settings, pace="realtime", duration_s=30.0, offline=True)
+    told = {"duration_s": 30.0, "end_silence_s": 0.5, "offline": True}
+    assert cell.settings == replace(ROWS[0].settings, pace="realtime", **told)
+    fast = make_cells(ROWS[:1], [cut], ["max"], {"max": 1})[0]
+    assert fast.settings.segmenter_options() == cell.settings.segmenter_options()
 
 
 def test_estimates_are_sound_and_start_then_what_was_measured() -> None:

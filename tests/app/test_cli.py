@@ -178,9 +178,8 @@ def test_a_file_becomes_events_as_published() -> None:
 def test_both_runtimes_say_the_same() -> None:
     texts = []
     for runtime in ("sequential", "pipeline"):
-        done = run(
-            "translate", TALK, "--runtime", runtime, "--format", "jsonl", "--offline", "--duration", "30"
-        )
+        phrases = ("--duration", "30", "--end-silence", "0.5")
+        done = run("translate", TALK, "--runtime", runtime, "--format", "jsonl", "--offline", *phrases)
         captions = [json.loads(line) for line in done.stdout.splitlines()]
         texts.append([(c["start"], c["end"], c["text"]) for c in captions if c["type"] == "caption"])
     assert texts[0] == texts[1]

@@ -27,7 +27,7 @@ NAMES: list[RuntimeName] = ["sequential", "pipeline", "pool", "processes", "asyn
 @cache
 def run(name: RuntimeName) -> tuple[list[StreamEvent], list[Span], int]:
     """Events, spans and the processes at work of one run with two recognizers."""
-    settings = Settings(runtime=name, workers=2, threads=1, offline=True)
+    settings = Settings(runtime=name, workers=2, threads=1, end_silence_s=0.5, offline=True)
     trace = Trace()
     runtime = make_runtime(settings, make_blueprint(settings), trace=trace)
     try:
@@ -87,7 +87,7 @@ def test_each_runtime_works_where_its_option_says(name: RuntimeName) -> None:
 
 
 def test_killed_recognizers_and_a_killed_translator_lose_nothing() -> None:
-    settings = Settings(runtime="processes", workers=2, threads=1, offline=True)
+    settings = Settings(runtime="processes", workers=2, threads=1, end_silence_s=0.5, offline=True)
     runtime = make_runtime(settings, make_blueprint(settings))
     assert isinstance(runtime, ProcessesRuntime)
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from decalage.app.advise.shape import default_shape
 from decalage.config import (
+    UNHURRIED,
     EncoderWindow,
     Pace,
     RecognizerOptions,
@@ -43,13 +44,6 @@ class Settings:
 
     def stream_options(self) -> StreamOptions:
         """The part that belongs to a stream. Raises ``UsageError``."""
-        default = SegmenterOptions()
-        end_silence_s = default.end_silence_s if self.end_silence_s is None else self.end_silence_s
-        segmenter = SegmenterOptions(
-            end_silence_s=end_silence_s,
-            post_roll_s=min(default.post_roll_s, end_silence_s),
-            max_utterance_s=self.max_utterance_s or default.max_utterance_s,
-        )
         recognizer = RecognizerOptions(
             language=primary(self.source),
             beam=self.beam,
@@ -59,7 +53,21 @@ class Settings:
         if not self.targets:
             raise UsageError("no target language; write for example --to pt")
         targets = tuple(dict.fromkeys(primary(target) for target in self.targets))
-        return StreamOptions(targets=targets, recognizer=recognizer, segmenter=segmenter, pace=self.pace)
+        return StreamOptions(
+            targets=targets, recognizer=recognizer, segmenter=self.segmenter_options(), pace=self.pace
+        )
+
+    def segmenter_options(self) -> SegmenterOptions:
+        """Where utterances end: as for a listener, but for a file at full speed with neither time given."""
+        if self.pace == "max" and self.end_silence_s is None and self.max_utterance_s is None:
+            return UNHURRIED
+        live = SegmenterOptions()
+        end_silence_s = live.end_silence_s if self.end_silence_s is None else self.end_silence_s
+        return SegmenterOptions(
+            end_silence_s=end_silence_s,
+            post_roll_s=min(live.post_roll_s, end_silence_s),
+            max_utterance_s=self.max_utterance_s or live.max_utterance_s,
+        )
 
     def runtime_options(self) -> RuntimeOptions:
         """The part that belongs to a runtime."""

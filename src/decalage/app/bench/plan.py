@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from decalage.app.settings import Settings, available_cores
-from decalage.config import Pace, RuntimeName
+from decalage.config import Pace, RuntimeName, SegmenterOptions
 
 Group: TypeAlias = Literal["a", "b", "c"]
 
@@ -78,7 +78,15 @@ class Cell:
     @property
     def settings(self) -> Settings:
         """As the program would be given them."""
-        return replace(self.row.settings, pace=self.pace, duration_s=self.audio.cut_s, offline=True)
+        given = self.row.settings
+        end_silence_s = given.end_silence_s or SegmenterOptions().end_silence_s  # cut alike at both paces
+        return replace(
+            given,
+            pace=self.pace,
+            duration_s=self.audio.cut_s,
+            end_silence_s=end_silence_s,
+            offline=True,
+        )
 
     @property
     def name(self) -> str:

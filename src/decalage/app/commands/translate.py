@@ -99,14 +99,14 @@ _option(
     "end_silence_s",
     type=click.FloatRange(0.1, 5),
     metavar="S",
-    help="Silence that ends an utterance.",
+    help="Silence that ends an utterance: 0.5 at speaking pace, 1.5 at full speed.",
 )
 _option(
     "--max-utterance",
     "max_utterance_s",
     type=click.FloatRange(5, 28),
     metavar="S",
-    help="Longer speech is cut at its quietest point.",
+    help="Longer speech is cut at its quietest point: 15 at speaking pace, 27 at full speed.",
 )
 _option("--prompt", metavar="TEXT", help="Names and spellings the recognizer should expect.")
 _option(
