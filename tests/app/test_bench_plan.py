@@ -69,8 +69,9 @@ def test_a_sound_is_cut_at_the_limit_but_not_for_a_last_word(
 def test_the_cell_is_told_pace_and_length_and_cut_as_when_live_at_either_pace() -> None:
     cut = replace(AUDIO, seconds=30.0, cut_s=30.0)
     cell = make_cells(ROWS[:1], [cut], ["realtime"], {"realtime": 1})[0]
-    told = {"duration_s": 30.0, "end_silence_s": 0.5, "offline": True}
-    assert cell.settings == replace(ROWS[0].settings, pace="realtime", **told)
+    assert cell.settings == replace(
+        ROWS[0].settings, pace="realtime", duration_s=30.0, end_silence_s=0.5, offline=True
+    )
     fast = make_cells(ROWS[:1], [cut], ["max"], {"max": 1})[0]
     assert fast.settings.segmenter_options() == cell.settings.segmenter_options()
 
