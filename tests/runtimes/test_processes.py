@@ -150,7 +150,7 @@ def test_a_recognizer_killed_in_a_call_is_replaced_and_its_utterance_tried_again
     assert texts(events) == ["word 1", "word 2", "word 3", "word 4"]
     assert indices(events) == [0, 1, 2, 3]
     assert recognizer.calls.count(2) == 2
-    assert after["asr-0"] != before["asr-0"]
+    assert any(after[name] != before[name] for name in ("asr-0", "asr-1"))
     assert after["vad"] == before["vad"]
     assert [mark.name for mark in trace.marks()].count("retry") >= 1
 
