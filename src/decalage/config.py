@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from decalage.errors import UsageError
+
 Pace: TypeAlias = Literal["realtime", "max"]
 RuntimeName: TypeAlias = Literal["sequential", "pipeline", "pool", "processes", "asyncio"]
+
+_FRAME_S = 0.032
+"""One step of voice activity detection: 512 samples."""
 
 EncoderWindow: TypeAlias = Literal["auto", "full"] | float
 """``auto`` fits the window to the utterance, ``full`` is Whisper's 30 s, a number is seconds."""
@@ -14,7 +19,10 @@ EncoderWindow: TypeAlias = Literal["auto", "full"] | float
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmenterOptions:
-    """Where an utterance begins and ends. All times in seconds."""
+    """Where an utterance begins and ends. All times in seconds.
+
+    Raises ``UsageError`` for options that contradict each other.
+    """
 
     threshold: float = 0.5
     """Speech probability at which speech begins."""
@@ -33,6 +41,23 @@ class SegmenterOptions:
     """Utterances longer than this end at shorter and shorter silences, a third at the hard cap."""
     max_utterance_s: float = 15.0
     """Hard cap: longer speech is cut at its quietest point."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.release <= self.threshold <= 1:
+            raise UsageError(
+                f"speech threshold {self.threshold} and release {self.release}: "
+                "0 < release <= threshold <= 1 is needed"
+            )
+        if self.end_silence_s < _FRAME_S:
+            raise UsageError(f"end silence {self.end_silence_s} s: at least {_FRAME_S} s is needed")
+        if min(self.pre_roll_s, self.post_roll_s, self.min_speech_s) < 0:
+            raise UsageError("pre-roll, post-roll and minimum speech cannot be negative")
+        needed_s = 2 * (self.pre_roll_s + self.end_silence_s + self.min_speech_s) + 4 * _FRAME_S
+        if self.max_utterance_s < needed_s:
+            raise UsageError(
+                f"longest utterance {self.max_utterance_s} s: at least {needed_s:.2f} s is needed, "
+                "twice the pre-roll, end silence and minimum speech"
+            )
 
 
 UNHURRIED = SegmenterOptions(

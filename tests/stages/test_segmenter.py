@@ -315,16 +315,16 @@ def test_finish_is_idempotent_and_the_end() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        SegmenterOptions(threshold=0.3, release=0.4),
-        SegmenterOptions(release=0.0),
-        SegmenterOptions(end_silence_s=0.0),
-        SegmenterOptions(pre_roll_s=-0.1),
-        SegmenterOptions(max_utterance_s=1.0),
+        {"threshold": 0.3, "release": 0.4},
+        {"release": 0.0},
+        {"end_silence_s": 0.0},
+        {"pre_roll_s": -0.1},
+        {"max_utterance_s": 1.0},
     ],
 )
-def test_options_that_contradict_each_other_are_refused(options: SegmenterOptions) -> None:
+def test_options_that_contradict_each_other_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=r"needed|negative"):
-        VadSegmenter("s", Script([]), options)
+        SegmenterOptions(**options)
 
 
 def test_quietest_takes_the_last_of_equals_that_have_both_neighbours() -> None:

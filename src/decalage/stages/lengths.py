@@ -7,7 +7,6 @@ from math import ceil
 
 from decalage.audio import SAMPLE_RATE
 from decalage.config import SegmenterOptions
-from decalage.errors import UsageError
 
 _HURRY = 2 / 3
 """Share of the end silence that a listener no longer waits for when the hard cap is near."""
@@ -27,23 +26,8 @@ class Lengths:
 
     @classmethod
     def of(cls, options: SegmenterOptions, frame_samples: int) -> Lengths:
-        """Raises ``UsageError`` for options that contradict each other."""
-        if not 0 < options.release <= options.threshold <= 1:
-            raise UsageError(
-                f"speech threshold {options.threshold} and release {options.release}: "
-                "0 < release <= threshold <= 1 is needed"
-            )
+        """``options`` for a detector whose frames have ``frame_samples``."""
         frame_s = frame_samples / SAMPLE_RATE
-        if options.end_silence_s < frame_s:
-            raise UsageError(f"end silence {options.end_silence_s} s: at least {frame_s} s is needed")
-        if min(options.pre_roll_s, options.post_roll_s, options.min_speech_s) < 0:
-            raise UsageError("pre-roll, post-roll and minimum speech cannot be negative")
-        needed_s = 2 * (options.pre_roll_s + options.end_silence_s + options.min_speech_s) + 4 * frame_s
-        if options.max_utterance_s < needed_s:
-            raise UsageError(
-                f"longest utterance {options.max_utterance_s} s: at least {needed_s:.2f} s is needed, "
-                "twice the pre-roll, end silence and minimum speech"
-            )
         return cls(
             end_silence=ceil(options.end_silence_s / frame_s),
             pre_roll=ceil(options.pre_roll_s / frame_s),

@@ -59,7 +59,6 @@ class VadSegmenter:
     """Utterances of one stream by voice activity; implements ``contracts.Segmenter``.
 
     Memory holds one utterance at most, in silence the pre-roll. Not safe for threads.
-    Raises ``UsageError`` for options that contradict each other.
     """
 
     def __init__(
