@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
+import threading
 import tracemalloc
 import wave
 from pathlib import Path
@@ -184,3 +187,19 @@ def test_stop_ends_the_iteration() -> None:
     next(chunks)
     source.stop()
     assert list(chunks) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes in the file system")
+def test_a_file_goes_to_another_process_and_a_pipe_does_not(tmp_path: Path) -> None:
+    sound = write_wav(tmp_path / "sound.wav", np.ones(1600, np.float32))
+    moved = pickle.loads(pickle.dumps(FileSource(str(sound))))  # noqa: S301 - our own bytes
+    assert sum(len(chunk.samples) for chunk in moved) == 1600
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(sound.read_bytes()))
+    writer.start()
+    source = FileSource(str(pipe))
+    with pytest.raises(pickle.PicklingError, match="is open here"):
+        pickle.dumps(source)
+    assert sum(len(chunk.samples) for chunk in source) == 1600
+    writer.join()

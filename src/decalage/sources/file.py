@@ -57,9 +57,9 @@ class FileSource:
     def __reduce__(self) -> tuple[type[FileSource], tuple[str]]:
         """Goes to another process before it is iterated, and is opened again there.
 
-        Raises ``PicklingError`` for a URL: a live one must not be asked for twice.
+        Raises ``PicklingError`` for a URL or a pipe: what it has given it does not give twice.
         """
-        if self._path is None:
+        if self._path is None or not self._path.is_file():
             raise PicklingError(f"{self.name} is open here")
         return FileSource, (self.name,)
 
