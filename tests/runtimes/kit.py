@@ -26,7 +26,7 @@ from decalage.runtimes.processes import ProcessesRuntime
 from decalage.runtimes.sequential import SequentialRuntime
 from decalage.runtimes.stream import RuntimeStream
 from decalage.testing.elsewhere import ServedBlueprint
-from decalage.testing.engines import FakeBlueprint, speech
+from decalage.testing.engines import FakeBlueprint, silence, speech
 
 RUNTIMES: dict[str, type[LocalRuntime]] = {
     "sequential": SequentialRuntime,
@@ -88,6 +88,32 @@ def running(
         thread.join(30)
     left = [thread.name for thread in started if thread.is_alive()]
     assert left == [], f"threads left after close: {left}"
+
+
+class ToneSource:
+    """Says the words; picklable, so that it can be captured in another process."""
+
+    duration_s: float | None = None
+
+    def __init__(self, words: list[int], *, then: Exception | None = None, endless: bool = False) -> None:
+        self.name = "tones"
+        self._words = words
+        self._then = then
+        self._endless = endless
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[AudioChunk]:
+        chunk = speech(self._words)
+        yield chunk
+        first = chunk.first + len(chunk.samples)
+        while self._endless and not self._stopped:
+            yield AudioChunk(first, silence())
+            first += 1600
+        if self._then is not None:
+            raise self._then
+
+    def stop(self) -> None:
+        self._stopped = True
 
 
 def interpret(runtime: LocalRuntime, words: list[int], **options: Any) -> list[StreamEvent]:

@@ -11,7 +11,7 @@ import pytest
 
 from decalage.audio import AudioChunk
 from decalage.config import StreamOptions
-from decalage.contracts import Runtime, Stream
+from decalage.contracts import AudioSource, Runtime, Stream
 from decalage.errors import RuntimeClosedError, StreamFinishedError
 from decalage.events import Caption, Failure, Gap
 from decalage.speech import Segment
@@ -26,7 +26,7 @@ from decalage.testing.engines import (
     speech,
     tone,
 )
-from tests.runtimes.kit import RUNTIMES, fed, feed_all, indices, interpret, running, take, texts
+from tests.runtimes.kit import RUNTIMES, ToneSource, fed, feed_all, indices, interpret, running, take, texts
 
 pytestmark = pytest.mark.parametrize("name", RUNTIMES)
 
@@ -85,6 +85,40 @@ def test_a_failing_utterance_is_told_in_its_place_and_the_rest_is_unharmed(name:
     failure = events[1]
     assert isinstance(failure, Failure)
     assert (failure.stage, failure.error, failure.start) == ("asr", "cannot hear 2", 0.3)
+
+
+def test_a_runtime_closed_while_a_capture_begins_captures_nothing_and_leaves_nothing(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(name) as runtime:
+        carried = runtime._carried
+
+        def late(source: AudioSource, stream: str) -> AudioSource:
+            elsewhere = carried(source, stream)
+            runtime.close(30)
+            return elsewhere
+
+        monkeypatch.setattr(runtime, "_carried", late)
+        with pytest.raises(RuntimeClosedError):
+            runtime.run(ToneSource([1]), StreamOptions())
+
+
+def test_nothing_is_segmented_after_close(name: str) -> None:
+    asked: list[int] = []
+
+    class Asked(FakeSegmenter):
+        def feed(self, chunk: AudioChunk) -> list[Segment]:
+            asked.append(chunk.first)
+            return super().feed(chunk)
+
+    with running(name, FakeBlueprint(segmenter_type=Asked)) as runtime:
+        stream = runtime.open(StreamOptions(pace="realtime"))
+        stream.feed(speech([1]))
+        assert texts([next(iter(stream))]) == ["word 1"]
+        runtime.close(30)
+        before = len(asked)
+        assert stream.cut() is None
+    assert len(asked) == before
 
 
 def test_no_speech_is_rejected_in_its_place(name: str) -> None:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import psutil
 import pytest
 
-from decalage.audio import AudioChunk
+from decalage.audio import AudioChunk, Samples
 from decalage.config import StreamOptions
 from decalage.errors import DamagedInputError, InputError
 from decalage.events import Caption, Failure
 from decalage.flow.trace import Trace
+from decalage.runtimes import audio_process, child
+from decalage.runtimes.audio_process import CapturedElsewhere, packed
+from decalage.runtimes.calls import WorkerLostError
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.processes import ProcessesRuntime
+from decalage.runtimes.remote import Desk
 from decalage.speech import Segment
 from decalage.testing import ManualClock
 from decalage.testing.engines import (
@@ -32,7 +41,7 @@ from decalage.testing.engines import (
     speech,
     tone,
 )
-from tests.runtimes.kit import fed, indices, interpret, running, texts
+from tests.runtimes.kit import ToneSource, fed, indices, interpret, no_memory_left, running, texts
 
 
 def processes(runtime: LocalRuntime) -> dict[str, int]:
@@ -42,32 +51,6 @@ def processes(runtime: LocalRuntime) -> dict[str, int]:
 
 def kill(process: int) -> None:
     os.kill(process, getattr(signal, "SIGKILL", signal.SIGTERM))
-
-
-class ToneSource:
-    """Says the words; picklable, so that it can be captured in another process."""
-
-    duration_s: float | None = None
-
-    def __init__(self, words: list[int], *, then: Exception | None = None, endless: bool = False) -> None:
-        self.name = "tones"
-        self._words = words
-        self._then = then
-        self._endless = endless
-        self._stopped = False
-
-    def __iter__(self) -> Iterator[AudioChunk]:
-        chunk = speech(self._words)
-        yield chunk
-        first = chunk.first + len(chunk.samples)
-        while self._endless and not self._stopped:
-            yield AudioChunk(first, silence())
-            first += 1600
-        if self._then is not None:
-            raise self._then
-
-    def stop(self) -> None:
-        self._stopped = True
 
 
 def test_vad_each_recognizer_and_mt_work_in_processes_of_their_own() -> None:
@@ -105,12 +88,217 @@ def test_sound_is_captured_in_a_process_of_its_own_and_stops_when_told() -> None
     assert not psutil.pid_exists(capture)
 
 
-@pytest.mark.parametrize("error", [DamagedInputError("the end is missing"), InputError("no sound")])
-def test_what_a_source_raises_in_its_process_is_told_here(error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (DamagedInputError("the end is missing"), "the end is missing"),
+        (InputError("no sound"), "no sound"),
+        (OSError("device lost"), "OSError: device lost"),
+    ],
+)
+def test_what_a_source_raises_in_its_process_is_told_here(error: Exception, told: str) -> None:
     with running("processes") as runtime:
         stream = runtime.run(ToneSource([1], then=error), StreamOptions())
         assert texts(list(stream)) == ["word 1"]
-        assert stream.damage == str(error)
+        assert stream.damage == told
+
+
+class Unopened(ToneSource):
+    """Cannot be opened in another process."""
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        raise InputError(f"{state['name']} is not there any more")
+
+
+def test_a_source_that_cannot_be_opened_in_its_process_is_told_here() -> None:
+    with running("processes") as runtime:
+        stream = runtime.run(Unopened([1]), StreamOptions())
+        assert list(stream) == []
+        assert stream.damage == "tones is not there any more"
+
+
+def ramp(length: int) -> Samples:
+    """Every sample another number."""
+    return np.linspace(0, 1, length, endpoint=False, dtype=np.float32)
+
+
+class RampSource:
+    """One chunk of many slots, every sample another number, then the end or, if endless, no end."""
+
+    name = "ramp"
+    duration_s: float | None = None
+    length = 20 * 8000
+
+    def __init__(self, *, endless: bool = False) -> None:
+        self._endless = endless
+
+    def __iter__(self) -> Iterator[AudioChunk]:
+        yield AudioChunk(0, ramp(self.length))
+        while self._endless:
+            yield AudioChunk(self.length, silence())
+
+    def stop(self) -> None:
+        """Comes too late."""
+
+
+def test_sound_under_way_when_a_capture_is_stopped_arrives_unharmed() -> None:
+    source = RampSource()
+    parcel = packed(source)
+    assert parcel is not None
+    with no_memory_left():
+        capture = CapturedElsewhere(source, parcel, "s")
+        chunks = iter(capture)
+        got = [next(chunks)]
+        capture.stop()
+        got += list(chunks)
+        capture.close()
+    assert [chunk.first for chunk in got] == list(range(0, source.length, 8000))
+    samples = np.concatenate([chunk.samples for chunk in got])
+    assert np.array_equal(samples, ramp(source.length))
+
+
+def test_a_capture_that_cannot_begin_leaves_nothing_and_ends_its_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no more processes")
+
+    with running("processes") as runtime:
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="no more processes"):
+            patch.setattr(audio_process, "spawn", refuse)
+            runtime.run(ToneSource([1]), StreamOptions())
+        assert runtime.statistics().streams == 0
+        assert texts(interpret(runtime, [2])) == ["word 2"]
+
+
+class Noting:
+    """A connection that notes how long its messages are."""
+
+    longest: ClassVar[int] = 0
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def send(self, message: object) -> None:
+        self._note(message)
+        self._connection.send(message)
+
+    def recv(self) -> object:
+        message = self._connection.recv()
+        self._note(message)
+        return message
+
+    @classmethod
+    def _note(cls, message: object) -> None:
+        cls.longest = max(cls.longest, len(pickle.dumps(message)))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+
+def test_no_sound_is_pickled_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def noted(*args: Any) -> tuple[BaseProcess, Noting]:
+        process, connection = child.spawn(*args)
+        return process, Noting(connection)
+
+    original = child.spawn
+    monkeypatch.setattr(Noting, "longest", 0)
+    monkeypatch.setattr(audio_process, "spawn", noted)
+    with running("processes") as runtime:
+        assert isinstance(runtime, ProcessesRuntime)
+        for each in runtime._children:
+            monkeypatch.setattr(each, "_connection", Noting(each._connection))
+        (caption,) = list(runtime.run(LongSource(), StreamOptions()))
+    assert child.spawn is original
+    assert isinstance(caption, Caption)
+    assert caption.end == 20.0
+    assert 100 < Noting.longest < 3000  # one sample has four bytes, the sound 320 000 samples
+
+
+class LongSource(RampSource):
+    """One word of 20 s."""
+
+    def __iter__(self) -> Iterator[AudioChunk]:
+        yield AudioChunk(0, tone(7, 20.0))
+
+
+def test_models_are_loaded_at_the_same_time() -> None:
+    gate = Gate()
+
+    class Loading(FakeBlueprint):
+        def recognizer(self, concurrency: int) -> FakeRecognizer:
+            gate.pass_through()
+            return super().recognizer(concurrency)
+
+        def translator(self) -> FakeTranslator:
+            gate.pass_through()
+            return super().translator()
+
+    def let_in() -> None:
+        gate.wait_inside(3)
+        gate.open()
+
+    opening = threading.Thread(target=let_in)
+    opening.start()
+    with running("processes", Loading(), workers=2) as runtime:
+        opening.join()
+        assert texts(interpret(runtime, [1])) == ["word 1"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows has no signal masks")
+def test_ctrl_c_while_a_process_starts_is_its_owners_business() -> None:
+    started = child.Child("early", FakeSegmenter, "s")
+    os.kill(started.pid, signal.SIGINT)
+    os.kill(started.pid, signal.SIGTERM)
+    try:
+        started.ready()
+        assert started.call("finish") == []
+    finally:
+        started.close()
+        started.bury()
+
+
+def test_a_process_that_dies_before_it_is_ready_says_so() -> None:
+    started = child.Child("early", FakeSegmenter, "s")
+    kill(started.pid)
+    with pytest.raises(WorkerLostError, match="ended while it started"):
+        started.ready()
+    started.close()
+    started.bury()
+
+
+def test_a_deadline_that_fires_late_does_not_end_the_next_call() -> None:
+    started = child.Child("kept", FakeSegmenter, "s")
+    started.ready()
+    with started.turn() as end:
+        assert started.call("finish") == []
+    end("too late")
+    with started.turn() as end:
+        assert started.call("finish") == []
+        end("in time")
+        with pytest.raises(WorkerLostError, match="in time"):
+            started.call("finish")
+    started.close()
+    started.bury()
+
+
+def test_processes_and_names_can_be_asked_for_after_close() -> None:
+    with running("processes") as runtime:
+        before = processes(runtime)
+    assert processes(runtime) == before
+    assert isinstance(runtime, ProcessesRuntime)
+    assert "asr-0" in repr(runtime._children)
+
+
+def test_memory_that_was_let_go_of_is_refused_not_read() -> None:
+    desk = Desk()
+    block = desk.lay(tone(1))
+    assert np.array_equal(block.read(3), tone(1)[:3])
+    desk.close()
+    with pytest.raises(WorkerLostError, match="closed"):
+        desk.lay(tone(1))
+    with pytest.raises(ValueError, match="is closed"):
+        block.read(1)
 
 
 def test_a_capture_that_is_killed_ends_the_stream_with_its_words_and_the_reason() -> None:
@@ -149,6 +337,8 @@ def test_a_recognizer_killed_in_a_call_is_replaced_and_its_utterance_tried_again
         after = processes(runtime)
     assert texts(events) == ["word 1", "word 2", "word 3", "word 4"]
     assert indices(events) == [0, 1, 2, 3]
+    assert {span.process for span in trace.spans()} <= {*before.values(), *after.values()}
+    assert len({span.process for span in trace.spans("asr") if span.index == 1}) == 2
     assert recognizer.calls.count(2) == 2
     assert any(after[name] != before[name] for name in ("asr-0", "asr-1"))
     assert after["vad"] == before["vad"]
@@ -285,27 +475,46 @@ def test_utterances_longer_than_the_first_block_pass_whole() -> None:
     assert caption.end == 50.0
 
 
-_ORPHANS = """
-import sys, psutil
-from decalage.config import RuntimeOptions
+def test_each_call_of_vad_is_in_the_trace_once() -> None:
+    trace = Trace()
+    with running("processes", trace=trace) as runtime:
+        interpret(runtime, list(range(1, 9)))
+    spans = [(span.start, span.end) for span in trace.spans("vad")]
+    assert len(set(spans)) == len(spans) > 0
+
+
+_OWNER = """
+import sys
+from decalage.config import RuntimeOptions, StreamOptions
 from decalage.runtimes.processes import ProcessesRuntime
 from decalage.testing.engines import FakeBlueprint
+from tests.runtimes.test_processes import RampSource
 if __name__ == "__main__":
     runtime = ProcessesRuntime(FakeBlueprint(), RuntimeOptions(workers=2))
-    print(*runtime.processes.values(), flush=True)
-    sys.stdin.read()
+    stream = runtime.run(RampSource(endless=True), StreamOptions())
+    print(*runtime.processes.values(), *runtime.captures.values(), flush=True)
+    sys.stdin.readline()
 """
 
 
-def test_children_end_when_their_owner_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["killed", "ends without close"])
+def test_children_end_with_their_owner(tmp_path: Path, way: str) -> None:
     script = tmp_path / "owner.py"
-    script.write_text(_ORPHANS, "utf-8")
+    script.write_text(_OWNER, "utf-8")
     with subprocess.Popen(
-        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     ) as owner:
         assert owner.stdout is not None
         children = [psutil.Process(int(pid)) for pid in owner.stdout.readline().split()]
-        owner.kill()
-    assert len(children) == 4
+        if way == "killed":
+            owner.kill()
+        else:
+            owner.communicate("\n", timeout=30)
+            assert owner.returncode == 0
+    assert len(children) == 5
     _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []

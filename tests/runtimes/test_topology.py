@@ -10,9 +10,18 @@ from decalage.audio import AudioChunk
 from decalage.config import StreamOptions
 from decalage.events import StageName
 from decalage.flow.trace import Trace
+from decalage.speech import Segment
 from decalage.testing import ManualClock
-from decalage.testing.engines import FakeBlueprint, FakeRecognizer, FakeTranslator, Gate, silence, speech
-from tests.runtimes.kit import interpret, running, texts
+from decalage.testing.engines import (
+    FakeBlueprint,
+    FakeRecognizer,
+    FakeSegmenter,
+    FakeTranslator,
+    Gate,
+    silence,
+    speech,
+)
+from tests.runtimes.kit import fed, interpret, running, take, texts
 
 
 def threads(trace: Trace, stage: StageName) -> set[str]:
@@ -28,20 +37,6 @@ def test_sequential_does_one_thing_at_a_time_in_one_thread() -> None:
     assert len(trace.spans("asr") + trace.spans("mt")) == 40
     assert len({(span.process, span.thread) for span in spans}) == 1
     assert not any(a.overlaps(b) for i, a in enumerate(spans) for b in spans[i + 1 :])
-
-
-def test_sequential_recognizes_nothing_while_it_translates() -> None:
-    gate = Gate()
-    recognizer = FakeRecognizer()
-    blueprint = FakeBlueprint(recognizer, FakeTranslator(gate=gate))
-    with running("sequential", blueprint) as runtime:
-        stream = runtime.open(StreamOptions())
-        stream.feed(speech([1, 2]))
-        stream.finish()
-        gate.wait_inside(1)
-        assert recognizer.calls == [1]
-        gate.open()
-        assert texts(list(stream)) == ["word 1", "word 2"]
 
 
 def test_pipeline_recognizes_n_utterances_at_a_time_over_one_recognizer() -> None:
@@ -80,16 +75,16 @@ def test_pipeline_recognizes_the_next_utterance_while_it_translates_the_last() -
 
 
 def test_pipeline_holds_back_a_caption_that_is_ready_before_its_turn() -> None:
-    gate = Gate()
-    blueprint = FakeBlueprint(FakeRecognizer(gates={1: gate}))
+    gate, last = Gate(), Gate(opened=True)
+    blueprint = FakeBlueprint(FakeRecognizer(gates={1: gate}), FakeTranslator(gates={"word 3": last}))
     with running("pipeline", blueprint, workers=2) as runtime:
         stream = runtime.open(StreamOptions())
         stream.feed(speech([1, 2, 3]))
         stream.finish()
-        gate.wait_inside(1)
-        reader = iter(stream)
+        last.wait_arrived(1)  # so that word 2 is translated, and settled
+        assert stream.statistics().in_flight == 3
         gate.open()
-        assert texts(list(reader)) == ["word 1", "word 2", "word 3"]
+        assert texts(list(stream)) == ["word 1", "word 2", "word 3"]
 
 
 def test_pool_recognizes_n_utterances_at_a_time_each_over_its_own_replica() -> None:
@@ -123,6 +118,26 @@ def test_a_pool_worker_that_stands_in_for_a_hung_one_loads_its_own_replica() -> 
     assert [span.replica for span in trace.spans("asr") if span.index == 1] == [1]
 
 
+def test_a_replica_that_does_not_load_in_place_of_a_hung_one_fails_its_utterances_alone() -> None:
+    clock, gate = ManualClock(), Gate()
+    blueprint = FakeBlueprint(FakeRecognizer(gates={1: gate}))
+    with running("pool", blueprint, clock=clock, asr_deadline_s=30) as runtime:
+        other = runtime.open(StreamOptions())
+        stream = runtime.open(StreamOptions())
+        stream.feed(speech([1, 2]))
+        gate.wait_inside(1)
+        blueprint.load_error = MemoryError("no room for a copy")
+        clock.advance(31)
+        failure, second = take(iter(stream), 2)
+        assert failure.error == "no answer within 30 s"
+        assert second.error == "MemoryError: no room for a copy"
+        blueprint.load_error = None
+        assert texts(fed(other, speech([3]))) == ["word 3"]
+        gate.open()
+        stream.finish()
+        assert list(stream) == []
+
+
 def test_asyncio_gives_any_stage_to_any_thread_under_one_loop() -> None:
     gate, trace = Gate(), Trace()
     blueprint = FakeBlueprint(FakeRecognizer(gate=gate))
@@ -144,16 +159,32 @@ def test_asyncio_gives_any_stage_to_any_thread_under_one_loop() -> None:
 
 @pytest.mark.parametrize("name", ["pipeline", "pool", "asyncio"])
 def test_asyncio_and_the_staged_runtimes_bound_recognitions_by_their_workers(name: str) -> None:
-    gate = Gate()
-    recognizer = FakeRecognizer(gate=gate)
-    with running(name, FakeBlueprint(recognizer), workers=2) as runtime:
+    one, two, trace = Gate(), Gate(), Trace()
+    four, cut = Gate(opened=True), Gate(opened=True)
+
+    class Telling(FakeSegmenter):
+        def finish(self) -> list[Segment]:
+            cut.pass_through()
+            return super().finish()
+
+    recognizer = FakeRecognizer(gates={1: one, 2: two, 4: four})
+    blueprint = FakeBlueprint(recognizer, segmenter_type=Telling)
+    with running(name, blueprint, workers=2, trace=trace) as runtime:
         stream = runtime.open(StreamOptions())
         stream.feed(speech([1, 2, 3, 4]))
         stream.finish()
-        gate.wait_inside(2)
-        assert len(recognizer.calls) == 2
-        gate.open()
-        assert len(list(stream)) == 4
+        cut.wait_arrived(5)  # four words and the end: all of them wait for a recognition
+        one.wait_inside(1)
+        two.wait_inside(1)
+        one.open()
+        reader = iter(stream)
+        assert texts([next(reader)]) == ["word 1"]
+        four.wait_arrived(1)  # word 2 is held: one worker recognizes the others in turn
+        two.open()
+        assert len(list(reader)) == 3
+    first, second, third, fourth = sorted(trace.spans("asr"), key=lambda span: span.index)
+    assert first.overlaps(second)
+    assert not any(a.overlaps(b) for a, b in [(first, third), (first, fourth), (third, fourth)])
 
 
 def test_queues_drops_and_work_are_in_the_trace() -> None:

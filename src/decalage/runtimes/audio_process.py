@@ -3,12 +3,14 @@
 ::
 
     source ─▶ child: a slot of shared memory ── (first, length, slot) ─▶ owner: AudioChunk
-                     ◀───────────────────────── acknowledged ───────────
+                     ◀───────────────────────── taken, or stop ─────────
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from multiprocessing.connection import Connection
 from decalage.audio import SAMPLE_RATE, AudioChunk
 from decalage.contracts import AudioSource
 from decalage.errors import DamagedInputError
-from decalage.runtimes.child import sendable, spawn
+from decalage.runtimes.child import end, gone, heard, sendable, spawn
 from decalage.runtimes.sound_block import SoundBlock
 
 logger = logging.getLogger(__name__)
@@ -26,61 +28,80 @@ _SLOT = SAMPLE_RATE // 2
 _SLOTS = 8
 """Four seconds of sound may be on their way."""
 
+_TAKEN, _STOP = "taken", "stop"
 
-def can_move(source: AudioSource) -> bool:
-    """Whether ``source`` can go to another process: standard input cannot."""
+
+_GRACE_S = 5.0
+"""A source whose owner is gone has this long to stop by itself."""
+
+
+def packed(source: AudioSource) -> bytes | None:
+    """``source`` on its way to another process; None where it cannot leave: standard input."""
     try:
-        pickle.dumps(source)
+        return pickle.dumps(source)
     except Exception:
-        return False
-    return True
+        return None
 
 
 class CapturedElsewhere:
-    """``contracts.AudioSource`` over a process that iterates ``source``, which must be picklable."""
+    """``contracts.AudioSource`` over a process that iterates what is ``packed`` of ``source``."""
 
-    def __init__(self, source: AudioSource, stream: str) -> None:
+    def __init__(self, source: AudioSource, packed: bytes, stream: str) -> None:
         self.name = source.name
         self.duration_s = source.duration_s
         self._lock = threading.Lock()
+        self._closed = False
         self._block = SoundBlock(_SLOT * _SLOTS)
-        self._process, self._connection = spawn(f"audio-{stream}", _capture, self._block.name, source)
+        try:
+            self._process, self._connection = spawn(f"audio-{stream}", _capture, self._block.name, packed)
+        except BaseException:
+            self._block.close()
+            raise
+        self.pid = self._process.pid or 0
+        """The capturing process."""
+        atexit.register(self.kill)
 
     def __repr__(self) -> str:
-        return f"<CapturedElsewhere {self.name!r} {self._process.name}>"
-
-    @property
-    def pid(self) -> int:
-        """The capturing process."""
-        return self._process.pid or 0
+        return f"<CapturedElsewhere {self.name!r} {self.pid}>"
 
     def __iter__(self) -> Iterator[AudioChunk]:
         """Raises what the source raised, ``DamagedInputError`` when its process is gone."""
         try:
-            while True:
-                told = self._connection.recv()
-                if told is None:
-                    return
+            heard(self._process, self._connection)
+            while (told := self._told()) is not None:
                 if isinstance(told, BaseException):
                     raise told
                 first, length, slot = told
                 yield AudioChunk(first, self._block.read(length, slot * _SLOT))
-                self._send("taken")
-        except (EOFError, OSError) as error:
-            raise DamagedInputError("the process that captured the sound has ended") from error
+                self._send(_TAKEN)
         finally:
-            self._process.kill()
-            self._process.join()
-            with self._lock:
-                self._connection.close()
-            self._block.close()
+            self.close()
 
     def stop(self) -> None:
-        self._send("stop")
+        self._send(_STOP)
 
     def kill(self) -> None:
         """End it now; the iteration ends with an error."""
-        self._process.kill()
+        end(self._process)
+
+    def close(self) -> None:
+        """End it and let go of its pipe and memory. Idempotent; ends with the iteration by itself."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            end(self._process)
+            gone(self._process)
+            self._connection.close()
+            self._block.close()
+        atexit.unregister(self.kill)
+
+    def _told(self) -> tuple[int, int, int] | BaseException | None:
+        try:
+            told: tuple[int, int, int] | BaseException | None = self._connection.recv()
+        except (EOFError, OSError) as error:
+            raise DamagedInputError("the process that captured the sound has ended") from error
+        return told
 
     def _send(self, word: str) -> None:
         with self._lock:
@@ -90,29 +111,22 @@ class CapturedElsewhere:
                 logger.debug("%r is gone", self)
 
 
-def _capture(connection: Connection, block: str, source: AudioSource) -> None:
+def _capture(connection: Connection, block: str, source: bytes) -> None:
     """The child: iterate ``source`` until it ends, is stopped, or nobody listens any more."""
-    slots = threading.Semaphore(_SLOTS)
-    gone = threading.Event()
-
-    def listen() -> None:
-        try:
-            while connection.recv() != "stop":
-                slots.release()
-        except (EOFError, OSError):
-            gone.set()
-        source.stop()
-        slots.release(_SLOTS)  # nobody waits for a slot any more
-
-    threading.Thread(target=listen, name="listen", daemon=True).start()
-    place, slot = SoundBlock(0, block), 0
+    slots, deserted = threading.Semaphore(_SLOTS), threading.Event()
     told: BaseException | None = None
     try:
-        for chunk in source:
+        opened: AudioSource = pickle.loads(source)  # noqa: S301 - our owner's bytes
+        listener = threading.Thread(
+            target=_listen, args=(connection, opened, slots, deserted), name="listen", daemon=True
+        )
+        listener.start()
+        place, slot = SoundBlock(0, block), 0
+        for chunk in opened:
             for at in range(0, len(chunk.samples), _SLOT):
                 piece = chunk.samples[at : at + _SLOT]
                 slots.acquire()
-                if gone.is_set():
+                if deserted.is_set():
                     return
                 place.write(piece, slot * _SLOT)
                 connection.send((chunk.first + at, len(piece), slot))
@@ -122,4 +136,22 @@ def _capture(connection: Connection, block: str, source: AudioSource) -> None:
     try:
         connection.send(told)
     except OSError:
-        logger.debug("nobody waits for the end of %r", source)
+        logger.debug("nobody waits for the end of the sound")
+
+
+def _listen(
+    connection: Connection, source: AudioSource, slots: threading.Semaphore, deserted: threading.Event
+) -> None:
+    """The owner's words: each slot it has taken is free again, also while the source comes to its stop."""
+    try:
+        while True:
+            if connection.recv() == _STOP:
+                source.stop()
+            else:
+                slots.release()
+    except (EOFError, OSError):
+        deserted.set()
+    source.stop()
+    slots.release()  # whoever waits for one sees that nobody reads
+    threading.Event().wait(_GRACE_S)
+    os._exit(1)  # the source does not stop, and nobody is left to end it

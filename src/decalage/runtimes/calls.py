@@ -30,7 +30,7 @@ class WorkerLostError(DecalageError):
 
 @dataclass(frozen=True, slots=True)
 class RemoteCall:
-    """What is known of a call that another process has answered. Times are seconds, monotonic."""
+    """A stretch of work and the process that did it. Times are seconds, monotonic."""
 
     process: int
     start: float
@@ -42,8 +42,8 @@ class RemoteCall:
 class Remote(Protocol):
     """Where the calls of an engine are really answered; one call at a time."""
 
-    last_call: RemoteCall | None
-    """None while nothing has been answered."""
+    def answered(self) -> list[RemoteCall]:
+        """The calls since this was asked last, those that were lost with their process too."""
 
 
 @dataclass(slots=True)
@@ -100,10 +100,10 @@ class EngineCalls:
 
     def cut(self, stream: RuntimeStream, remote: Remote | None = None) -> Job | None:
         """``stream.cut()`` with its span; ``remote`` is where its segmenter is."""
-        if self._trace is None:
-            return stream.cut()
-        with self._span("vad", stream.name, stream.issued, Seat(None, remote=remote)):
+        index = stream.issued
+        with self._clocked(Seat(None, remote=remote)) as calls:
             job = stream.cut()
+        self._spans("vad", stream.name, index, 0, calls)
         self.depth(f"inbox of {stream.name}, s", stream.waiting_s)
         return job
 
@@ -181,38 +181,39 @@ class EngineCalls:
     @contextmanager
     def _served(self, stage: StageName, job: Job, seat: Seat[Engine]) -> Iterator[None]:
         """An engine call: its time counts as service, its span is recorded."""
-        start = self._clock.now()
+        calls: list[RemoteCall] = []
         try:
-            with self._span(stage, job.stream.name, job.utterance.index, seat):
+            with self._clocked(seat) as calls:
                 yield
         finally:
-            call = seat.remote.last_call if seat.remote is not None else None
-            job.stream.serve(self._clock.now() - start if call is None else call.end - call.start)
+            job.stream.serve(sum(call.end - call.start for call in calls))
+            self._spans(stage, job.stream.name, job.utterance.index, seat.replica, calls)
 
     @contextmanager
-    def _span(self, stage: StageName, stream: str, index: int, seat: Seat[Engine]) -> Iterator[None]:
+    def _clocked(self, seat: Seat[Engine]) -> Iterator[list[RemoteCall]]:
+        """Filled, at the end, with where and when the work was done: here, unless ``seat`` is elsewhere."""
+        calls: list[RemoteCall] = []
+        if seat.remote is not None:
+            seat.remote.answered()  # of nobody's work: a model that was loaded
         start = self._clock.now()
         try:
-            yield
+            yield calls
         finally:
-            if self._trace is not None:
-                call = seat.remote.last_call if seat.remote is not None else None
-                thread = threading.current_thread().name
-                if call is None:
-                    call = RemoteCall(os.getpid(), start, self._clock.now(), 0.0)
-                self._trace.add(
-                    Span(
-                        stage,
-                        stream,
-                        index,
-                        call.start,
-                        call.end,
-                        call.process,
-                        thread,
-                        seat.replica,
-                        call.ipc_s,
-                    )
-                )
+            if seat.remote is not None:
+                calls += seat.remote.answered()
+            else:
+                calls.append(RemoteCall(os.getpid(), start, self._clock.now(), 0.0))
+
+    def _spans(
+        self, stage: StageName, stream: str, index: int, replica: int, calls: list[RemoteCall]
+    ) -> None:
+        if self._trace is None:
+            return
+        thread = threading.current_thread().name
+        for call in calls:
+            self._trace.add(
+                Span(stage, stream, index, call.start, call.end, call.process, thread, replica, call.ipc_s)
+            )
 
 
 def reason(error: BaseException) -> str:

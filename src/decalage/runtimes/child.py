@@ -21,9 +21,10 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -34,6 +35,11 @@ logger = logging.getLogger(__name__)
 
 START_LIMIT_S = 300.0
 """A child that has not loaded its model by then will not."""
+
+END_LIMIT_S = 5.0
+"""A killed process is gone in milliseconds; one that is not by then is left to the system."""
+
+_OWNERS_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _GUARD_HINT = "a script that starts processes needs: if __name__ == '__main__':"
 
@@ -46,9 +52,40 @@ def spawn(name: str, main: Callable[..., None], *args: Any) -> tuple[BaseProcess
     process = context.Process(
         target=_begin, args=(main, level, theirs, *args), name=f"decalage-{name}", daemon=True
     )
-    process.start()
-    theirs.close()  # so that the end of the child is the end of the pipe
+    try:
+        with _signals_held():
+            process.start()
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()  # so that the end of the child is the end of the pipe
     return process, ours
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """A process started here cannot be ended by Ctrl-C before it is told to ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield  # Windows
+        return
+    resource_tracker.ensure_running()  # its start lets go of held signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OWNERS_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def heard(process: BaseProcess, connection: Connection, timeout_s: float | None = None) -> bool:
+    """Wait for a word of ``process``; False when there is none in time, or none to come."""
+    ready = wait([connection, process.sentinel], timeout_s)
+    if process.sentinel in ready:
+        process.join(END_LIMIT_S)
+    try:
+        return connection.poll(0)
+    except OSError:
+        return False
 
 
 def sendable(error: BaseException) -> BaseException:
@@ -69,48 +106,77 @@ class Child:
         self._make = make
         self._args = args
         self._lock = threading.Lock()
+        self._turn = 0
         self._closed = False
         self._lost: str | None = None
-        self.last_call: RemoteCall | None = None
-        self._process, self._connection = spawn(name, _serve, make, *args)
-        atexit.register(self.kill, "the program ends")
+        self._answered: list[RemoteCall] = []
+        self._start()
+        # Closed, not killed: a worker that is still at work must not start another.
+        atexit.register(self.close)
 
     def __repr__(self) -> str:
-        return f"<Child {self.name} {self._process.pid}>"
+        return f"<Child {self.name} {self.pid}>"
 
-    @property
-    def pid(self) -> int:
-        """The process now in service."""
-        return self._process.pid or 0
+    def _start(self) -> None:
+        self._process, self._connection = spawn(self.name, _serve, self._make, *self._args)
+        self.pid = self._process.pid or 0
+        """The process now in service, or the last that was."""
 
     def ready(self) -> None:
         """Wait until the service is made. Raises what making it raised, ``WorkerLostError`` if it died."""
-        if not self._connection.poll(START_LIMIT_S):
-            self.kill(f"not ready within {START_LIMIT_S:g} s")
-        error = self._receive(f"ended while it started; {_GUARD_HINT}")
+        told = f"ended while it started; {_GUARD_HINT}"
+        if not heard(self._process, self._connection, START_LIMIT_S):
+            if self._process.is_alive():
+                self.kill(f"not ready within {START_LIMIT_S:g} s")
+            raise self._loss(told)
+        error = self._receive(told)
         if error is not None:
             raise error
 
     def call(self, method: str, *args: object) -> Any:
         """``method(*args)`` of the service. Raises what it raises, ``WorkerLostError`` when it is gone."""
-        self.last_call = None
-        began = time.monotonic()
+        process, began = self.pid, time.monotonic()
         try:
             self._connection.send((method, args))
+            result, failed, start, end = self._receive("ended during a call")
+        except WorkerLostError:
+            self._answered.append(RemoteCall(process, began, time.monotonic(), 0.0))
+            raise
         except OSError as error:
             raise self._loss("is gone") from error
-        result, failed, start, end = self._receive("ended during a call")
         ipc_s = time.monotonic() - began - (end - start)
-        self.last_call = RemoteCall(self.pid, start, end, max(0.0, ipc_s))
+        self._answered.append(RemoteCall(process, start, end, max(0.0, ipc_s)))
         if failed:
             raise result
         return result
 
+    def answered(self) -> list[RemoteCall]:
+        """The calls since this was asked last, lost ones too; for the thread that calls."""
+        calls, self._answered = self._answered, []
+        return calls
+
+    @contextmanager
+    def turn(self) -> Iterator[Callable[[str], None]]:
+        """A stretch of calls. What it gives ends the process, but not once the stretch is over."""
+        with self._lock:
+            self._turn += 1
+            mine = self._turn
+
+        def end(why: str) -> None:
+            with self._lock:
+                if self._turn == mine:
+                    self._kill(why)
+
+        try:
+            yield end
+        finally:
+            with self._lock:
+                self._turn += 1
+
     def kill(self, why: str) -> None:
         """End the process now, in the middle of a call if need be; ``why`` is what that call says."""
-        self._lost = self._lost or why
-        with suppress(ValueError):  # it has been let go of
-            self._process.kill()
+        with self._lock:
+            self._kill(why)
 
     def restart(self) -> None:
         """A fresh process in place of the one that is gone. Raises as ``ready``, also after ``close``."""
@@ -119,27 +185,29 @@ class Child:
                 raise WorkerLostError(f"{self.name} is closed")
             self._bury()
             self._lost = None
-            self._process, self._connection = spawn(self.name, _serve, self._make, *self._args)
+            self._start()
         self.ready()
 
-    def close(self) -> None:
-        """End it for good. Idempotent."""
+    def close(self, why: str = "closed") -> None:
+        """End it for good, without waiting. Idempotent."""
         with self._lock:
             self._closed = True
-            self.kill("closed")
-            self._process.join()
-            atexit.unregister(self.kill)
+            self._kill(why)
+        atexit.unregister(self.close)
 
     def bury(self) -> None:
         """After ``close``, when no thread is in ``call`` any more: let go of pipe and process."""
         with self._lock:
             self._bury()
 
+    def _kill(self, why: str) -> None:
+        self._lost = self._lost or why
+        end(self._process)
+
     def _bury(self) -> None:
-        self._process.kill()
-        self._process.join()
+        end(self._process)
+        gone(self._process)
         self._connection.close()
-        self._process.close()
 
     def _receive(self, what: str) -> Any:
         try:
@@ -151,10 +219,28 @@ class Child:
         return WorkerLostError(self._lost or f"the {self.name} process {what}")
 
 
+def end(process: BaseProcess) -> None:
+    """Kill ``process``, if it is not let go of."""
+    with suppress(ValueError):
+        process.kill()
+
+
+def gone(process: BaseProcess) -> None:
+    """Wait for the end of a killed ``process`` and let go of it."""
+    with suppress(ValueError):  # it has been let go of
+        process.join(END_LIMIT_S)
+        if process.is_alive():
+            logger.warning("%s (%s) does not end", process.name, process.pid)
+            return
+        process.close()
+
+
 def _begin(main: Callable[..., None], level: int, *args: Any) -> None:
     """First thing in a child: stopping is the owner's business, told by the end of the pipe."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _OWNERS_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OWNERS_SIGNALS)
     logging.basicConfig(level=level, format="%(levelname)s %(processName)s %(name)s: %(message)s")
     main(*args)
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
+from decalage.clock import SystemClock
 from decalage.contracts import Recognizer, StageBlueprint, Translator
 from decalage.flow.schedule import Schedule
 from decalage.runtimes.calls import RecognizedJob, Seat, conclude
@@ -144,9 +145,9 @@ class AsyncioRuntime(LocalRuntime):
         self._dispatch(self._threads, work)
         return await answer
 
-    def _end_workers(self) -> None:
+    def _end_workers(self, until: float) -> None:
         self._soon(self._loop.stop)
-        self._looper.join()
+        self._looper.join(max(0.0, until - SystemClock().now()))
 
     def _pools(self) -> Sequence[WorkerPool]:
         return [self._threads]

@@ -11,6 +11,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import ClassVar
 
 from decalage.clock import Clock, SystemClock
@@ -88,17 +89,12 @@ class LocalRuntime(ABC):
 
     def run(self, source: AudioSource, options: StreamOptions) -> RuntimeStream:
         stream = self.open(options)
-        source = self._carried(source, stream.name)
-        stream.attach(source)
-        thread = threading.Thread(
-            target=self._capture, args=(source, stream), name=f"capture-{stream.name}", daemon=True
-        )
-        with self._lock:
-            self._sources[stream.name] = (source, thread)
-            late = self._closed  # while the source was carried: nobody else will stop it
-        if late:
-            source.stop()
-        thread.start()
+        try:
+            self._begin_capture(self._carried(source, stream.name), stream)
+        except BaseException as error:
+            self._uncarried(stream.name)
+            stream.abandon(f"capture did not begin: {reason(error)}")
+            raise
         return stream
 
     def close(self, deadline_s: float = 5.0) -> None:
@@ -107,6 +103,7 @@ class LocalRuntime(ABC):
             streams, sources = list(self._streams), list(self._sources.values())
         if not first:
             return
+        until = SystemClock().now() + deadline_s
         for source, _ in sources:
             source.stop()
         for stream in streams:
@@ -114,8 +111,7 @@ class LocalRuntime(ABC):
                 stream.abandon("the runtime was closed before this was done")
         for pool in self._pools():
             pool.shutdown(wait=False, cancel_futures=True)
-        self._end_workers()
-        until = SystemClock().now() + deadline_s
+        self._end_workers(until)
         stuck = [repr(pool) for pool in self._pools() if not pool.join(max(0.0, until - SystemClock().now()))]
         for _, thread in sources:
             thread.join(max(0.0, until - SystemClock().now()))
@@ -164,11 +160,17 @@ class LocalRuntime(ABC):
         """``source`` where this runtime captures: in a thread of this process."""
         return source
 
+    def _uncarried(self, stream: str) -> None:  # noqa: B027 - most have nothing to undo
+        """``_carried`` was in vain: the capture of ``stream`` does not begin."""
+
     def _forget(self, stream: str) -> None:  # noqa: B027 - most keep nothing
         """``stream`` has ended; let go of what was kept for it."""
 
-    def _end_workers(self) -> None:  # noqa: B027 - most have nothing else
-        """End what is not a thread of a pool; called once, when the pools take no more work."""
+    def _end_workers(self, until: float) -> None:  # noqa: B027 - most have nothing else
+        """End what is not a thread of a pool, by ``until`` on the system clock.
+
+        Called once, when the pools take no more work.
+        """
 
     def _let_go(self) -> None:  # noqa: B027
         """The last of ``close``: the threads have ended, or their time has."""
@@ -177,14 +179,20 @@ class LocalRuntime(ABC):
         self, pool: WorkerPool, job: Job, seat: Seat[Recognizer], given_up: Callable[[], None] = _nothing
     ) -> RecognizedJob | None:
         """Recognize on this worker of ``pool``; past the deadline it is replaced, the job failed."""
+        with self._recognizing(pool, job, given_up):
+            return self._calls.recognize(job, seat)
+
+    def _recognizing(
+        self, pool: WorkerPool, job: Job, given_up: Callable[[], None] = _nothing
+    ) -> AbstractContextManager[None]:
+        """The deadline of all that has to be done for the transcript of ``job``."""
         limit_s = self.options.asr_deadline_s
 
         def give_up() -> None:
             job.stream.fail(job.utterance, "asr", f"no answer within {limit_s:g} s")
             given_up()
 
-        with pool.deadline(limit_s, give_up):
-            return self._calls.recognize(job, seat)
+        return pool.deadline(limit_s, give_up)
 
     def _translate_within(
         self,
@@ -225,6 +233,17 @@ class LocalRuntime(ABC):
                 streams = list(self._streams)
             for stream in streams:
                 stream.abandon(f"internal error: {reason(error)}")
+
+    def _begin_capture(self, source: AudioSource, stream: RuntimeStream) -> None:
+        thread = threading.Thread(
+            target=self._capture, args=(source, stream), name=f"capture-{stream.name}", daemon=True
+        )
+        with self._lock:  # ``close`` finds a thread that runs, or keeps it from starting
+            if self._closed:
+                raise RuntimeClosedError("the runtime was closed before the capture began")
+            stream.attach(source)
+            thread.start()
+            self._sources[stream.name] = (source, thread)
 
     def _capture(self, source: AudioSource, stream: RuntimeStream) -> None:
         """Feed ``stream`` from ``source`` until either ends; tells the stream why and lets go of both."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from decalage.contracts import Recognizer, StageBlueprint, Translator
-from decalage.runtimes.calls import RecognizedJob, Seat, Translations
+from decalage.runtimes.calls import RecognizedJob, Seat, Translations, reason
 from decalage.runtimes.staged import StagedRuntime
 from decalage.runtimes.stream import Job
 
@@ -76,8 +76,13 @@ class PoolRuntime(StagedRuntime):
         self._translator: Seat[Translator] = Seat(translator.result())
 
     def _recognized(self, job: Job) -> RecognizedJob | None:
-        with self._replicas.lend() as seat:
-            return self._recognize_within(self._asr, job, seat)
+        with self._recognizing(self._asr, job):
+            try:
+                with self._replicas.lend() as seat:
+                    return self._calls.recognize(job, seat)
+            except Exception as error:  # of loading a copy: a recognizer's own is answered by now
+                job.stream.fail(job.utterance, "asr", reason(error))
+                return None
 
     def _conclude(self, work: Translations) -> None:
         self._translate_within(self._mt, work, self._translator)

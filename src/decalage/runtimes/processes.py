@@ -15,14 +15,14 @@ tried once more.
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import ClassVar, TypeVar
 
 from decalage.config import SegmenterOptions
 from decalage.contracts import AudioSource, Recognizer, Segmenter, StageBlueprint, Translator
-from decalage.runtimes.audio_process import CapturedElsewhere, can_move
+from decalage.runtimes.audio_process import CapturedElsewhere, packed
 from decalage.runtimes.calls import RecognizedJob, Seat, Translations, WorkerLostError, reason
 from decalage.runtimes.child import Child
 from decalage.runtimes.remote import (
@@ -88,11 +88,17 @@ class ProcessesRuntime(StagedRuntime):
 
     def _carried(self, source: AudioSource, stream: str) -> AudioSource:
         """In a process of its own, but for what cannot leave this one (standard input)."""
-        if not can_move(source):
+        parcel = packed(source)
+        if parcel is None:
             return source
-        elsewhere = CapturedElsewhere(source, stream)
+        elsewhere = CapturedElsewhere(source, parcel, stream)
         self._captures[stream] = elsewhere
         return elsewhere
+
+    def _uncarried(self, stream: str) -> None:
+        capture = self._captures.pop(stream, None)
+        if capture is not None:
+            capture.close()
 
     def _forget(self, stream: str) -> None:
         self._segmenting.forget(stream)
@@ -122,10 +128,13 @@ class ProcessesRuntime(StagedRuntime):
             self._calls.give_up(work, reason(error))
 
     @staticmethod
-    def _deadline(pool: WorkerPool, child: Child, limit_s: float) -> AbstractContextManager[None]:
-        """Bounds a call of ``child`` by a worker of ``pool``: past it the process is ended."""
-        late = partial(child.kill, f"no answer within {limit_s:g} s")
-        return pool.deadline(limit_s, late, stays=True)
+    @contextmanager
+    def _deadline(pool: WorkerPool, child: Child, limit_s: float) -> Iterator[None]:
+        """Bounds the calls of ``child`` by a worker of ``pool``: past it the process is ended."""
+        with child.turn() as end:
+            late = partial(end, f"no answer within {limit_s:g} s")
+            with pool.deadline(limit_s, late, stays=True):
+                yield
 
     def _tried(self, call: Callable[[], T], job: Job, child: Child, pool: WorkerPool, limit_s: float) -> T:
         """``call``, again with a fresh process when its own is lost. Raises what the last try raised."""
@@ -144,7 +153,7 @@ class ProcessesRuntime(StagedRuntime):
                     raise
                 self._calls.mark("retry", f"{job.stream.name}#{job.utterance.index} on {child.name}")
 
-    def _end_workers(self) -> None:
+    def _end_workers(self, until: float) -> None:  # noqa: ARG002 - killed, not asked: nothing to wait for
         for capture in list(self._captures.values()):
             capture.kill()
         for child in self._children:

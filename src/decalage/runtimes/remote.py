@@ -14,6 +14,7 @@ import numpy as np
 from decalage.audio import SAMPLE_RATE, Samples
 from decalage.config import RecognizerOptions
 from decalage.contracts import StageBlueprint
+from decalage.runtimes.calls import WorkerLostError
 from decalage.runtimes.child import Child
 from decalage.runtimes.sound_block import SoundBlock
 from decalage.speech import Rejection, Transcript, Translation, Utterance
@@ -28,25 +29,29 @@ class Desk:
 
     def __init__(self) -> None:
         self._block: SoundBlock | None = None
+        self._closed = False
 
-    def lay(self, samples: Samples) -> str:
-        """Put ``samples`` down; the name of the block."""
+    def lay(self, samples: Samples) -> SoundBlock:
+        """A block that begins with ``samples``. Raises as ``room``."""
         block = self.room(len(samples))
         block.write(samples)
-        return block.name
+        return block
 
     def room(self, size: int) -> SoundBlock:
-        """A block with room for ``size`` samples at least."""
+        """A block with room for ``size`` samples at least. Raises ``WorkerLostError`` after ``close``."""
+        if self._closed:
+            raise WorkerLostError("the runtime is closed")
         if self._block is None or self._block.size < size:
-            self.close()
+            if self._block is not None:
+                self._block.close()
             self._block = SoundBlock(max(size, _ROOM))
         return self._block
 
     def close(self) -> None:
-        """Let go of the block. Idempotent."""
+        """Let go of the block, for good. Idempotent."""
+        self._closed = True
         if self._block is not None:
             self._block.close()
-            self._block = None
 
 
 class Reader:
@@ -86,7 +91,7 @@ class RemoteRecognizer:
         self._desk = Desk()
 
     def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
-        block = self._desk.lay(utterance.samples)
+        block = self._desk.lay(utterance.samples).name
         silent = replace(utterance, samples=NO_SOUND)
         result: Transcript | Rejection = self._child.call(
             "recognize", block, len(utterance.samples), silent, options

@@ -109,17 +109,19 @@ class SegmenterDesk:
 
     def give(self, stream: str, item: AudioChunk | MissingSound | None) -> list[Segment]:
         """The segments that ``item``, sound, missing sound or the end (None), has completed."""
+        sound = item.samples if isinstance(item, AudioChunk) else NO_SOUND
+        here = self._desk.lay(sound)
         if isinstance(item, AudioChunk):
-            block = self._desk.lay(item.samples)
-            answer = self._child.call("feed", stream, block, item.first, len(item.samples))
+            answer = self._child.call("feed", stream, here.name, item.first, len(sound))
         elif item is not None:
-            answer = self._child.call("miss", stream, self._desk.room(0).name, item)
+            answer = self._child.call("miss", stream, here.name, item)
         else:
-            answer = self._child.call("finish", stream, self._desk.room(0).name)
+            answer = self._child.call("finish", stream, here.name)
         if isinstance(answer, int):
-            answer = self._child.call("collect", self._desk.room(answer).name)
+            here = self._desk.room(answer)
+            answer = self._child.call("collect", here.name)
         segments: list[Segment] = []
-        here, at = self._desk.room(0), 0
+        at = 0
         for segment, length in answer:
             if isinstance(segment, Utterance):
                 segments.append(replace(segment, samples=here.read(length, at)))

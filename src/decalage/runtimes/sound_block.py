@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 
 from decalage.audio import Samples
+
+logger = logging.getLogger(__name__)
 
 _BYTES = 4  # float32
 
@@ -28,20 +31,25 @@ class SoundBlock:
         return f"<SoundBlock {self.name} {self.size} samples>"
 
     def write(self, samples: Samples, at: int = 0) -> None:
-        """Copy ``samples`` in from place ``at`` on. Raises ``ValueError`` where they do not fit."""
+        """Copy ``samples`` in from place ``at`` on. ``ValueError`` where they do not fit or when closed."""
         self._view(len(samples), at)[:] = samples
 
     def read(self, length: int, at: int = 0) -> Samples:
-        """A copy of ``length`` samples from place ``at`` on."""
+        """A copy of ``length`` samples from place ``at`` on. ``ValueError`` when closed."""
         return self._view(length, at).copy()
 
     def _view(self, length: int, at: int) -> Samples:
         """Not to be kept: a view keeps the memory from being closed."""
+        if self._memory.buf is None:
+            raise ValueError(f"{self!r} is closed")
         return np.ndarray((length,), np.float32, self._memory.buf, at * _BYTES)
 
     def close(self) -> None:
         """Let go of it. Idempotent."""
-        self._memory.close()
         if self._made:
             self._made = False
             self._memory.unlink()
+        try:
+            self._memory.close()
+        except BufferError:
+            logger.warning("%r is closed while a thread copies; it goes with this process", self)

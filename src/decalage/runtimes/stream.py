@@ -154,6 +154,8 @@ class RuntimeStream:
 
         Only between ``claim`` and ``release``. Takes one credit for each index it gives out.
         """
+        if self._outbox.closed:
+            return None
         if not self._pending:
             self._segment()
         with self._lock:
@@ -256,6 +258,8 @@ class RuntimeStream:
         try:
             return step()
         except Exception as error:
+            if self._outbox.closed:
+                return []
             logger.exception("segmenter of %s failed", self.name)
             self._inbox.cancel()
             with self._lock:
