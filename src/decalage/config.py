@@ -10,6 +10,10 @@ from decalage.errors import UsageError
 Pace: TypeAlias = Literal["realtime", "max"]
 RuntimeName: TypeAlias = Literal["sequential", "pipeline", "pool", "processes", "asyncio"]
 
+Stability: TypeAlias = Literal["fast", "balanced", "reading"]
+"""``fast`` shows every hypothesis whole, ``balanced`` without its newest words unless two agree on
+them, ``reading`` never takes back a word shown."""
+
 _FRAME_S = 0.032
 """One step of voice activity detection: 512 samples."""
 
@@ -35,12 +39,22 @@ class SegmenterOptions:
     pre_roll_s: float = 1.0
     """Sound kept before the first speech frame: voice activity is late on a soft onset, and at the
     start of a stream by up to 0.8 s."""
-    post_roll_s: float = 0.3
+    post_roll_s: float = 0.2
     """Sound kept after the last speech frame, at most ``end_silence_s``."""
     patient_s: float = 5.0
     """Utterances longer than this end at shorter and shorter silences, a third at the hard cap."""
     max_utterance_s: float = 15.0
     """Hard cap: longer speech is cut at its quietest point."""
+    pause_s: float | None = None
+    """Silence after which a provisional utterance is given out, with the sound that the final one will
+    have if speech does not go on; None for none. At least ``post_roll_s``, at most the shortest end
+    silence."""
+    revise_s: float | None = None
+    """A provisional utterance for each so many seconds of speech; None for none."""
+    finished_silence_s: float | None = None
+    """End silence once the text of the pause says that the sentence is over; None as any other."""
+    open_silence_s: float | None = None
+    """End silence once the text of the pause says that the sentence goes on; None as any other."""
 
     def __post_init__(self) -> None:
         if not 0 < self.release <= self.threshold <= 1:
@@ -59,6 +73,12 @@ class SegmenterOptions:
                 "twice the pre-roll, end silence and minimum speech"
             )
 
+
+FORESEEN_FINISHED_S = 0.45
+FORESEEN_OPEN_S = 0.7
+"""End silences of a live stream once the text of a pause is known."""
+SKETCH_EVERY_S = 0.7
+"""Speech from one partial caption to the next."""
 
 UNHURRIED = SegmenterOptions(
     end_silence_s=1.5, pre_roll_s=1.5, post_roll_s=1.5, patient_s=15.0, max_utterance_s=27.0
@@ -87,6 +107,10 @@ class StreamOptions:
     segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)
     pace: Pace = "max"
     """``realtime``: a live source, latency and lag are measured; ``max``: the reader waits for room."""
+    partials: bool = False
+    """Whether what stands so far of an utterance is told."""
+    stability: Stability = "balanced"
+    """How much of it."""
     name: str = ""
     """Names the stream in traces and logs; empty: the runtime numbers it."""
 
