@@ -28,7 +28,10 @@ class VoiceActivityDetector(Protocol):
 
 
 class Segmenter(Protocol):
-    """Cuts one stream into utterances, in spoken order, each sample in at most one of them.
+    """Cuts one stream into utterances, in spoken order, each sample in at most one final one.
+
+    Provisional utterances, if it gives any, come between the finals around them, with the index of
+    the second of these and rising revisions.
 
     Not safe for threads: a runtime calls it from one place at a time.
     """
@@ -39,6 +42,10 @@ class Segmenter(Protocol):
 
     def miss(self, first: int, length: int, *, captured: bool) -> list[Segment]:
         """Sound ``first`` … ``first + length`` will never come: close what is open, then a gap."""
+        ...
+
+    def hint(self, index: int, revision: int, transcript: Transcript) -> None:
+        """What was recognized in a paused provisional utterance; may come late, or never."""
         ...
 
     def finish(self) -> list[Segment]:

@@ -33,6 +33,8 @@ class Start:
     encoder_window: str
     end_silence: float
     """Seconds of silence that end an utterance."""
+    partials: bool
+    stability: str
     pace: Literal["realtime", "max"]
     input: str
     version: int = VERSION

@@ -26,6 +26,8 @@ class Utterance:
     """Seconds on the stream clock: end of the last speech sample, at most ``end``."""
     revision: int = 0
     final: bool = True
+    paused: bool = False
+    """Of a provisional one: speech has paused after it, so it is likely to be the final one."""
 
     @property
     def start(self) -> float:
@@ -45,6 +47,10 @@ class Utterance:
     def __repr__(self) -> str:
         state = "final" if self.final else f"provisional r{self.revision}"
         return f"<Utterance {self.stream}#{self.index} {self.start:.2f}-{self.end:.2f} s {state}>"
+
+
+Ending: TypeAlias = Literal["finished", "open", "unclear"]
+"""How a text ends: a sentence that is over, one that goes on, or neither can be said."""
 
 
 GapCause: TypeAlias = Literal["overload", "device", "lost"]

@@ -8,6 +8,7 @@ import pytest
 
 from decalage.app.bench.plan import Audio, Choice, Estimates, left_out, make_cells, make_rows, within_budget
 from decalage.app.settings import Settings, available_cores
+from decalage.config import SegmenterOptions
 from tests.app.bench_kit import AUDIO, PACES, ROWS, cells
 
 
@@ -15,7 +16,13 @@ def test_row_a_is_sequential_as_the_paper_has_it() -> None:
     first = ROWS[0]
     assert first.group == "a"
     assert first.settings == Settings(
-        runtime="sequential", workers=1, threads=available_cores(), beam=5, encoder_window="full"
+        runtime="sequential",
+        workers=1,
+        threads=available_cores(),
+        beam=5,
+        encoder_window="full",
+        partials=False,
+        speculate=False,
     )
 
 
@@ -23,6 +30,7 @@ def test_group_b_has_the_recognizer_of_row_a_and_group_c_todays_defaults() -> No
     for row in ROWS:
         if row.group == "b":
             assert (row.settings.beam, row.settings.encoder_window) == (5, "full")
+            assert (row.settings.partials, row.settings.speculate) == (False, False)
         if row.group == "c":
             assert replace(row.settings, runtime="pipeline", workers=None, threads=None) == Settings()
 
@@ -66,14 +74,12 @@ def test_a_sound_is_cut_at_the_limit_but_not_for_a_last_word(
     assert (audio.seconds, audio.cut_s) == (seconds, cut_s)
 
 
-def test_the_cell_is_told_pace_and_length_and_cut_as_when_live_at_either_pace() -> None:
+def test_the_cell_is_told_pace_and_length_and_is_cut_as_when_live_at_either_pace() -> None:
     cut = replace(AUDIO, seconds=30.0, cut_s=30.0)
     cell = make_cells(ROWS[:1], [cut], ["realtime"], {"realtime": 1})[0]
-    assert cell.settings == replace(
-        ROWS[0].settings, pace="realtime", duration_s=30.0, end_silence_s=0.5, offline=True
-    )
+    assert cell.settings == replace(ROWS[0].settings, pace="realtime", duration_s=30.0, offline=True)
     fast = make_cells(ROWS[:1], [cut], ["max"], {"max": 1})[0]
-    assert fast.settings.segmenter_options() == cell.settings.segmenter_options()
+    assert fast.settings.segmenter_options() == cell.settings.segmenter_options() == SegmenterOptions()
 
 
 def test_estimates_are_sound_and_start_then_what_was_measured() -> None:

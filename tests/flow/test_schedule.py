@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decalage.flow.schedule import Schedule
+from decalage.flow.schedule import Schedule, is_sketch
 from decalage.speech import Utterance
 
 
@@ -44,7 +46,19 @@ def test_a_newer_revision_takes_the_place_of_a_waiting_one() -> None:
     assert len(schedule) == 1
     with pytest.raises(ValueError, match="twice"):
         schedule.add(utterance("a", 0, revision=2), "again")
+    assert schedule.add(utterance("a", 0, revision=1, final=False), "late") == "late"
     assert drain(schedule) == ["r2"]
+
+
+def test_what_has_paused_comes_before_sketches_which_can_be_held_back() -> None:
+    schedule: Schedule[str] = Schedule()
+    schedule.add(utterance("a", 0, final=False), "sketch")
+    paused = replace(utterance("b", 0, final=False), paused=True)
+    schedule.add(paused, "paused")
+    assert [is_sketch(utterance("a", 0, final=False)), is_sketch(paused)] == [True, False]
+    assert schedule.take(sketches=False) == "paused"
+    assert schedule.take(sketches=False) is None
+    assert schedule.take() == "sketch"
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30)), unique=True))

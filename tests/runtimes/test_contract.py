@@ -445,7 +445,7 @@ def test_a_stream_abandoned_while_it_is_cut_rests(name: str) -> None:
                 stream.abandon("the reader left")
                 return super().finish()
 
-        stream._segmenter = Leaving(stream.name)  # the stream it abandons has to exist first
+        stream._cutter._segmenter = Leaving(stream.name)  # the stream it abandons has to exist first
         stream.feed(AudioChunk(0, tone(1)))
         stream.finish()
         assert list(stream) == []

@@ -17,6 +17,8 @@ START = Start(
     beam=1,
     encoder_window="auto",
     end_silence=0.4,
+    partials=True,
+    stability="balanced",
     pace="realtime",
     input="talk.flac",
 )

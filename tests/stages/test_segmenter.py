@@ -14,7 +14,7 @@ from decalage.audio import AudioChunk, Samples, seconds
 from decalage.config import SegmenterOptions
 from decalage.contracts import Segmenter
 from decalage.errors import StreamFinishedError, UsageError
-from decalage.speech import MissingSound, Segment, Utterance
+from decalage.speech import MissingSound, Segment, Transcript, Utterance
 from decalage.stages.frames import Frame, quietest
 from decalage.stages.lengths import Lengths
 from decalage.stages.segmenter import VadSegmenter
@@ -402,7 +402,96 @@ def test_any_missing_sound_leaves_the_partition_exact(
 
 def test_the_longer_an_utterance_the_shorter_the_pause_that_ends_it() -> None:
     lengths = Lengths.of(SegmenterOptions(end_silence_s=0.5, patient_s=5.0, max_utterance_s=15.0), 512)
-    waits = [lengths.silence_after(frames) for frames in range(lengths.cap + 1)]
+    waits = [lengths.silence_after(frames, "unclear") for frames in range(lengths.cap + 1)]
     assert set(waits[: lengths.patient + 1]) == {lengths.end_silence}
     assert waits == sorted(waits, reverse=True)
     assert waits[-1] == round(lengths.end_silence / 3)
+
+
+FORESEEING = replace(
+    OPTIONS,
+    pause_s=3 * 0.032,
+    revise_s=10 * 0.032,
+    finished_silence_s=4 * 0.032,
+    open_silence_s=12 * 0.032,
+)
+"""A pause of 3 frames, a sketch each 10 of speech, 4 of silence after a sentence, 12 inside one."""
+
+
+def revisions(segments: list[Segment]) -> list[tuple[int, int, int, str]]:
+    """Index, revision, frames and kind of each utterance."""
+    return [
+        (
+            s.index,
+            s.revision,
+            len(s.samples) // FRAME,
+            "final" if s.final else "pause" if s.paused else "sketch",
+        )
+        for s in segments
+        if isinstance(s, Utterance)
+    ]
+
+
+def test_provisional_utterances_rise_to_the_final_one_whose_sound_the_pause_foresees() -> None:
+    segmenter = VadSegmenter("s", Script(script((22, 0.9), (8, 0.0), (6, 0.9), (9, 0.0))), FORESEEING)
+    segments = segmenter.feed(AudioChunk(0, ramp(45 * FRAME))) + segmenter.finish()
+    assert revisions(segments) == [
+        (0, 0, 10, "sketch"),
+        (0, 1, 20, "sketch"),
+        (0, 2, 25, "pause"),
+        (0, 3, 25, "final"),
+        (1, 0, 10, "sketch"),
+        (1, 1, 13, "pause"),
+        (1, 2, 13, "final"),
+    ]
+    pause, final = segments[2], segments[3]
+    assert isinstance(pause, Utterance)
+    assert isinstance(final, Utterance)
+    assert (pause.first, pause.speech_end) == (final.first, final.speech_end)
+    assert np.array_equal(pause.samples, final.samples)
+
+
+def test_speech_that_goes_on_after_a_pause_stays_one_utterance() -> None:
+    segmenter = VadSegmenter("s", Script(script((6, 0.9), (5, 0.0), (6, 0.9))), FORESEEING)
+    segments = segmenter.feed(AudioChunk(0, ramp(17 * FRAME))) + segmenter.finish()
+    assert revisions(segments) == [(0, 0, 9, "pause"), (0, 1, 17, "final")]
+
+
+@pytest.mark.parametrize(
+    ("text", "silence"), [("It is so.", 4), ("It is so and", 12), ("It is the.", 12), ("...", 8)]
+)
+def test_the_text_of_a_pause_says_how_long_to_wait(text: str, silence: int) -> None:
+    segmenter = VadSegmenter("s", Script(script((8, 0.9))), FORESEEING)
+    (pause,) = segmenter.feed(AudioChunk(0, ramp(11 * FRAME)))
+    segmenter.hint(pause.index, 0, Transcript(text, "en"))
+    waited = 3
+    while not segmenter.feed(AudioChunk((8 + waited) * FRAME, ramp(FRAME))):
+        waited += 1
+    assert waited + 1 == silence
+
+
+def test_a_hint_that_comes_late_counts_for_nothing() -> None:
+    segmenter = VadSegmenter("s", Script(script((8, 0.9), (3, 0.0), (5, 0.9))), FORESEEING)
+    segmenter.feed(AudioChunk(0, ramp(16 * FRAME)))
+    segmenter.hint(0, 0, Transcript("It is so.", "en"))  # speech has gone on
+    segmenter.hint(1, 0, Transcript("It is so.", "en"))  # nobody knows of that yet
+    (pause,) = segmenter.feed(AudioChunk(16 * FRAME, ramp(3 * FRAME)))
+    segmenter.hint(0, 0, Transcript("It is so.", "en"))  # about the pause before
+    assert revisions([pause]) == [(0, 1, 19, "pause")]
+    assert segmenter.feed(AudioChunk(19 * FRAME, ramp(4 * FRAME))) == []
+    assert len(segmenter.feed(AudioChunk(23 * FRAME, ramp(FRAME)))) == 1
+
+
+def test_foreseeing_changes_nothing_about_the_final_utterances() -> None:
+    probabilities = script((30, 0.9), (5, 0.0), (60, 0.9), (9, 0.0), (130, 0.9), (20, 0.0), (7, 0.9))
+    plain, foreseeing = (
+        VadSegmenter("s", Script(probabilities), options)
+        for options in (OPTIONS, replace(OPTIONS, pause_s=3 * 0.032, revise_s=0.2))
+    )
+    chunk = AudioChunk(0, ramp(len(probabilities) * FRAME))
+    expected = plain.feed(chunk) + plain.finish()
+    got = [s for s in foreseeing.feed(chunk) + foreseeing.finish() if isinstance(s, Utterance) and s.final]
+    assert [(s.index, s.first, len(s.samples)) for s in got] == [
+        (s.index, s.first, len(s.samples)) for s in expected if isinstance(s, Utterance)
+    ]
+    assert plain.statistics() == foreseeing.statistics()

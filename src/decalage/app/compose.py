@@ -36,9 +36,8 @@ from decalage.sources.file import FileSource
 from decalage.sources.pace import Limited, Paced
 from decalage.sources.pcm import PcmSource
 from decalage.stages.firefox import FirefoxTranslator
-from decalage.stages.lengths import Lengths
 from decalage.stages.segmenter import VadSegmenter
-from decalage.stages.vad import FRAME_SAMPLES, SileroModel
+from decalage.stages.vad import SileroModel
 from decalage.stages.whisper import WhisperRecognizer
 from decalage.store.models import find_recognizer, find_translator, recognizer_languages
 
@@ -98,7 +97,6 @@ def make_blueprint(settings: Settings, machine: Machine | None = None) -> ModelB
     if settings.runtime not in RUNTIMES:
         raise UsageError(f"no runtime {settings.runtime!r}; there are {', '.join(RUNTIMES)}")
     options = settings.stream_options()
-    Lengths.of(options.segmenter, FRAME_SAMPLES)  # refuses times that contradict each other
     directions = {}
     for target in options.targets:
         if target != options.source:
@@ -183,6 +181,8 @@ def start_event(settings: Settings, given: str) -> Start:
         beam=settings.beam,
         encoder_window=str(settings.encoder_window),
         end_silence=options.segmenter.end_silence_s,
+        partials=options.partials,
+        stability=options.stability,
         pace=settings.pace,
         input=given,
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from decalage.app.advise.shape import default_shape
 from decalage.config import (
+    FORESEEN_FINISHED_S,
+    FORESEEN_OPEN_S,
+    SKETCH_EVERY_S,
     UNHURRIED,
     EncoderWindow,
     Pace,
@@ -14,6 +17,7 @@ from decalage.config import (
     RuntimeName,
     RuntimeOptions,
     SegmenterOptions,
+    Stability,
     StreamOptions,
 )
 from decalage.errors import UsageError
@@ -37,6 +41,11 @@ class Settings:
     pace: Pace = "max"
     end_silence_s: float | None = None
     max_utterance_s: float | None = None
+    partials: bool | None = None
+    """Whether captions grow while a person speaks; None: when live."""
+    stability: Stability = "balanced"
+    speculate: bool = True
+    """When live: begin to recognize in a pause that may turn out to be the end."""
     prompt: str | None = None
     duration_s: float | None = None
     """Stop after this much sound."""
@@ -54,8 +63,18 @@ class Settings:
             raise UsageError("no target language; write for example --to pt")
         targets = tuple(dict.fromkeys(primary(target) for target in self.targets))
         return StreamOptions(
-            targets=targets, recognizer=recognizer, segmenter=self.segmenter_options(), pace=self.pace
+            targets=targets,
+            recognizer=recognizer,
+            segmenter=self.segmenter_options(),
+            pace=self.pace,
+            partials=self.grows,
+            stability=self.stability,
         )
+
+    @property
+    def grows(self) -> bool:
+        """Whether there are partial captions."""
+        return self.pace == "realtime" if self.partials is None else self.partials
 
     def segmenter_options(self) -> SegmenterOptions:
         """Where utterances end: as for a listener, but for a file at full speed with neither time given."""
@@ -63,11 +82,18 @@ class Settings:
             return UNHURRIED
         live = SegmenterOptions()
         end_silence_s = live.end_silence_s if self.end_silence_s is None else self.end_silence_s
-        return SegmenterOptions(
+        plain = SegmenterOptions(
             end_silence_s=end_silence_s,
             post_roll_s=min(live.post_roll_s, end_silence_s),
             max_utterance_s=self.max_utterance_s or live.max_utterance_s,
+            revise_s=SKETCH_EVERY_S if self.grows else None,
         )
+        if self.pace == "max" or not self.speculate:
+            return plain
+        foreseen = replace(plain, pause_s=plain.post_roll_s)
+        if self.end_silence_s is not None:
+            return foreseen
+        return replace(foreseen, finished_silence_s=FORESEEN_FINISHED_S, open_silence_s=FORESEEN_OPEN_S)
 
     def runtime_options(self) -> RuntimeOptions:
         """The part that belongs to a runtime."""

@@ -105,12 +105,13 @@ class _Drawing:
         for span, track in zip(self._spans, self._tracks, strict=True):
             yield {
                 "ph": "X",
-                "name": f"{span.stage} {span.index}",
+                "name": _name(span),
                 "cat": span.stage,
                 **self._placed(span, track),
                 "args": {
                     "stream": span.stream,
                     "index": span.index,
+                    "revision": "final" if span.revision is None else span.revision,
                     "replica": span.replica,
                     "ipc_ms": round(span.ipc_s * 1e3, 3),
                 },
@@ -121,10 +122,10 @@ class _Drawing:
 
         Numbers identify them: Perfetto reads an identifier that is text as a hexadecimal number.
         """
-        last: dict[tuple[str, int], _Event] = {}
-        to: dict[tuple[str, int], list[_Event]] = defaultdict(list)
+        last: dict[tuple[str, int, int | None], _Event] = {}
+        to: dict[tuple[str, int, int | None], list[_Event]] = defaultdict(list)
         for span, track in zip(self._spans, self._tracks, strict=True):
-            utterance = (span.stream, span.index)
+            utterance = (span.stream, span.index, span.revision)
             if span.stage == "asr" and utterance not in to:
                 last[utterance] = self._placed(span, track)
             elif span.stage == "mt" and utterance in last:
@@ -183,3 +184,8 @@ class _Drawing:
 
 def _meta(kind: str, process: int, thread: int, **args: str | int) -> _Event:
     return {"ph": "M", "name": kind, "ts": 0, "pid": process, "tid": thread, "args": args}
+
+
+def _name(span: Span) -> str:
+    """Stage and utterance: ``asr 3``, or ``asr 3 r2`` for its third provisional revision."""
+    return f"{span.stage} {span.index}" + ("" if span.revision is None else f" r{span.revision}")

@@ -26,6 +26,8 @@ class Span:
     """Which copy of the model's weights."""
     ipc_s: float = 0.0
     """Seconds that the way to another process and back took beside the work."""
+    revision: int | None = None
+    """Of a provisional utterance."""
 
     def overlaps(self, other: Span) -> bool:
         """Whether both were at work at one moment."""

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from decalage.audio import AudioChunk
@@ -16,7 +16,8 @@ from decalage.contracts import AudioSource, Recognizer, Translator
 from decalage.errors import DecalageError, one_line
 from decalage.events import Caption, Rejected, StageName, Timing
 from decalage.flow.trace import Depth, Mark, Span, Trace
-from decalage.runtimes.stream import Job, RuntimeStream
+from decalage.runtimes.job import Job
+from decalage.runtimes.stream import RuntimeStream
 from decalage.speech import Rejection, Transcript
 
 logger = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ class EngineCalls:
         index = stream.issued
         with self._clocked(Seat(None, remote=remote)) as calls:
             job = stream.cut()
-        self._spans("vad", stream.name, index, 0, calls)
+        self._spans(Span("vad", stream.name, index, 0, 0, 0, "", 0), calls)
         self.depth(f"inbox of {stream.name}, s", stream.waiting_s)
         return job
 
@@ -140,11 +141,12 @@ class EngineCalls:
         except WorkerLostError:
             raise
         except Exception as error:
-            _told(stream.fail(utterance, "asr", reason(error)), error)
+            _told(job.fail("asr", reason(error)), error)
             return None
         if isinstance(outcome, Rejection):
-            stream.settle(Rejected(utterance.index, utterance.start, utterance.end, outcome.reason))
+            stream.answer(job, Rejected(utterance.index, utterance.start, utterance.end, outcome.reason))
             return None
+        stream.heard(job, outcome)
         return RecognizedJob(job, outcome, asr_start, stream.now())
 
     def begin(self, recognized: RecognizedJob) -> Translations:
@@ -187,7 +189,10 @@ class EngineCalls:
                 yield
         finally:
             job.stream.serve(sum(call.end - call.start for call in calls))
-            self._spans(stage, job.stream.name, job.utterance.index, seat.replica, calls)
+            utterance = job.utterance
+            revision = None if utterance.final else utterance.revision
+            span = Span(stage, job.stream.name, utterance.index, 0, 0, 0, "", seat.replica, revision=revision)
+            self._spans(span, calls)
 
     @contextmanager
     def _clocked(self, seat: Seat[Engine]) -> Iterator[list[RemoteCall]]:
@@ -204,15 +209,21 @@ class EngineCalls:
             else:
                 calls.append(RemoteCall(os.getpid(), start, self._clock.now(), 0.0))
 
-    def _spans(
-        self, stage: StageName, stream: str, index: int, replica: int, calls: list[RemoteCall]
-    ) -> None:
+    def _spans(self, like: Span, calls: list[RemoteCall]) -> None:
+        """A span like ``like`` for each of ``calls``, which say when and where it was."""
         if self._trace is None:
             return
         thread = threading.current_thread().name
         for call in calls:
             self._trace.add(
-                Span(stage, stream, index, call.start, call.end, call.process, thread, replica, call.ipc_s)
+                replace(
+                    like,
+                    start=call.start,
+                    end=call.end,
+                    process=call.process,
+                    thread=thread,
+                    ipc_s=call.ipc_s,
+                )
             )
 
 
@@ -234,9 +245,9 @@ def conclude(work: Translations) -> None:
     job, transcript = recognized.job, recognized.transcript
     if work.errors and set(work.errors) == set(job.stream.options.targets):
         told = "; ".join(f"{target}: {error}" for target, error in work.errors.items())
-        job.stream.fail(job.utterance, "mt", told, transcript.text)
+        job.fail("mt", told, transcript.text)
         return
-    job.stream.settle(_caption(work, job.stream.now() if recognized.targets else None))
+    job.stream.answer(job, _caption(work, job.stream.now() if recognized.targets else None))
 
 
 def _caption(work: Translations, mt_end: float | None) -> Caption:

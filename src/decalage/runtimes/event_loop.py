@@ -22,10 +22,11 @@ from typing import Any, ClassVar, TypeVar
 
 from decalage.clock import SystemClock
 from decalage.contracts import Recognizer, StageBlueprint, Translator
-from decalage.flow.schedule import Schedule
+from decalage.flow.schedule import Schedule, is_sketch
 from decalage.runtimes.calls import RecognizedJob, Seat, conclude
+from decalage.runtimes.job import Job
 from decalage.runtimes.local import LocalRuntime
-from decalage.runtimes.stream import Job, RuntimeStream
+from decalage.runtimes.stream import RuntimeStream
 from decalage.runtimes.workers import WorkerPool
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class AsyncioRuntime(LocalRuntime):
         # Touched on the loop alone.
         self._to_recognize: Schedule[Job] = Schedule()
         self._to_translate: Schedule[RecognizedJob] = Schedule()
+        self._sketches = 0
         self._may_recognize = asyncio.Semaphore(self.options.workers)
         self._may_translate = asyncio.Semaphore(1)
         self._looper = threading.Thread(target=self._turn, name="loop", daemon=True)
@@ -103,13 +105,18 @@ class AsyncioRuntime(LocalRuntime):
     async def _recognize(self) -> None:
         """The next utterance by the schedule, when a recognition is free."""
         async with self._may_recognize:
-            job = self._to_recognize.take()
+            job = self._to_recognize.take(sketches=self._sketches < self._sketch_limit)
             self._calls.depth("waiting for ASR", len(self._to_recognize))
-            if job is None or not job.stream.is_open(job.utterance.index):
+            if job is None or not job.stream.start(job):
                 return
+            sketch = is_sketch(job.utterance)
+            self._sketches += sketch
             recognized = await self._on_thread(
                 partial(self._recognize_within, self._threads, job, self._recognizer)
             )
+            self._sketches -= sketch
+        if sketch and len(self._to_recognize):  # one that was held back has no task any more
+            self._begin(self._recognize())
         if recognized is None:
             return
         if not recognized.targets:
@@ -123,7 +130,7 @@ class AsyncioRuntime(LocalRuntime):
         async with self._may_translate:
             recognized = self._to_translate.take()
             self._calls.depth("waiting for MT", len(self._to_translate))
-            if recognized is None or not recognized.job.stream.is_open(recognized.job.utterance.index):
+            if recognized is None or not recognized.job.stream.wants(recognized.job):
                 return
             work = self._calls.begin(recognized)
             await self._on_thread(partial(self._translate_within, self._threads, work, self._translator))

@@ -12,6 +12,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import ClassVar
 
 from decalage.clock import Clock, SystemClock
@@ -21,7 +22,8 @@ from decalage.errors import DecalageError, RuntimeClosedError, StreamFinishedErr
 from decalage.flow.statistics import RuntimeStatistics
 from decalage.flow.trace import Trace
 from decalage.runtimes.calls import EngineCalls, RecognizedJob, Seat, Translations, reason
-from decalage.runtimes.stream import Job, RuntimeStream
+from decalage.runtimes.job import Job
+from decalage.runtimes.stream import RuntimeStream
 from decalage.runtimes.workers import WorkerAbandonedError, WorkerPool
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,8 @@ class LocalRuntime(ABC):
     name: ClassVar[str]
     attempts: ClassVar[int] = 1
     """How often an utterance is tried whose worker dies or hangs."""
+    foresees: ClassVar[bool] = True
+    """Whether it works on utterances before they end."""
 
     def __init__(
         self,
@@ -72,6 +76,9 @@ class LocalRuntime(ABC):
             if self._closed:
                 raise RuntimeClosedError("the runtime is closed; make another")
             name = f"{options.name or 'stream'}-{next(self._numbers)}"
+            if not self.foresees:
+                finals_only = replace(options.segmenter, pause_s=None, revise_s=None)
+                options = replace(options, segmenter=finals_only)
             stream = RuntimeStream(
                 name,
                 options,
@@ -189,7 +196,7 @@ class LocalRuntime(ABC):
         limit_s = self.options.asr_deadline_s
 
         def give_up() -> None:
-            job.stream.fail(job.utterance, "asr", f"no answer within {limit_s:g} s")
+            job.fail("asr", f"no answer within {limit_s:g} s")
             given_up()
 
         return pool.deadline(limit_s, give_up)
@@ -210,6 +217,11 @@ class LocalRuntime(ABC):
 
         with pool.deadline(limit_s, give_up):
             self._calls.translate(work, seat)
+
+    @property
+    def _sketch_limit(self) -> int:
+        """Recognitions of utterances that go on, at most: one worker is kept for those that have ended."""
+        return max(1, self.options.workers - 1)
 
     def _dispatch(self, pool: WorkerPool, step: Callable[[], None]) -> None:
         """Send a ticket to ``pool``; one that comes after ``close`` is void, its job answered."""

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from decalage.contracts import Recognizer, StageBlueprint, Translator
 from decalage.runtimes.calls import RecognizedJob, Seat, Translations
+from decalage.runtimes.job import Job
 from decalage.runtimes.staged import StagedRuntime
-from decalage.runtimes.stream import Job
 
 
 class PipelineRuntime(StagedRuntime):

@@ -16,8 +16,8 @@ from typing import ClassVar
 
 from decalage.contracts import Recognizer, StageBlueprint, Translator
 from decalage.runtimes.calls import RecognizedJob, Seat, Translations, reason
+from decalage.runtimes.job import Job
 from decalage.runtimes.staged import StagedRuntime
-from decalage.runtimes.stream import Job
 
 
 class Replicas:
@@ -81,7 +81,7 @@ class PoolRuntime(StagedRuntime):
                 with self._replicas.lend() as seat:
                     return self._calls.recognize(job, seat)
             except Exception as error:  # of loading a copy: a recognizer's own is answered by now
-                job.stream.fail(job.utterance, "asr", reason(error))
+                job.fail("asr", reason(error))
                 return None
 
     def _conclude(self, work: Translations) -> None:

@@ -25,6 +25,7 @@ from decalage.contracts import AudioSource, Recognizer, Segmenter, StageBlueprin
 from decalage.runtimes.audio_process import CapturedElsewhere, packed
 from decalage.runtimes.calls import RecognizedJob, Seat, Translations, WorkerLostError, reason
 from decalage.runtimes.child import Child
+from decalage.runtimes.job import Job
 from decalage.runtimes.remote import (
     RecognizerService,
     RemoteRecognizer,
@@ -33,7 +34,7 @@ from decalage.runtimes.remote import (
 )
 from decalage.runtimes.remote_segmenter import RemoteSegmenter, SegmenterDesk, SegmenterService
 from decalage.runtimes.staged import StagedRuntime
-from decalage.runtimes.stream import Job, RuntimeStream
+from decalage.runtimes.stream import RuntimeStream
 from decalage.runtimes.workers import WorkerPool
 
 T = TypeVar("T")
@@ -113,7 +114,7 @@ class ProcessesRuntime(StagedRuntime):
         try:
             return self._tried(lambda: self._calls.recognize(job, seat), job, child, self._asr, limit_s)
         except Exception as error:
-            job.stream.fail(job.utterance, "asr", reason(error))
+            job.fail("asr", reason(error))
             return None
         finally:
             self._recognizers.put((seat, child))
@@ -145,7 +146,7 @@ class ProcessesRuntime(StagedRuntime):
                     return call()
             except WorkerLostError as lost:
                 left -= 1
-                if self._closed or not job.stream.is_open(job.utterance.index):
+                if self._closed or not job.stream.wants(job):
                     raise
                 self._calls.mark("worker replaced", f"{child.name}: {lost}")
                 child.restart()

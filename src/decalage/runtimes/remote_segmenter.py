@@ -14,7 +14,7 @@ from decalage.contracts import Segmenter, StageBlueprint
 from decalage.runtimes.calls import WorkerLostError
 from decalage.runtimes.child import Child
 from decalage.runtimes.remote import NO_SOUND, Desk, Reader
-from decalage.speech import MissingSound, Segment, Utterance
+from decalage.speech import MissingSound, Segment, Transcript, Utterance
 
 _Cut: TypeAlias = list[tuple[Segment, int]]
 """Segments without their sound, each with the number of its samples that lie in the block."""
@@ -50,6 +50,10 @@ class SegmenterService:
         """Sound that will not come."""
         self._cut = self._segmenters[stream].miss(missing.first, missing.length, captured=missing.captured)
         return self.collect(block)
+
+    def hint(self, stream: str, index: int, revision: int, transcript: Transcript) -> None:
+        """What a provisional utterance says."""
+        self._segmenters[stream].hint(index, revision, transcript)
 
     def finish(self, stream: str, block: str) -> _Cut | int:
         """The last of ``stream``."""
@@ -130,6 +134,10 @@ class SegmenterDesk:
                 segments.append(segment)
         return segments
 
+    def hint(self, stream: str, index: int, revision: int, transcript: Transcript) -> None:
+        """What was recognized in a provisional utterance of ``stream``."""
+        self._child.call("hint", stream, index, revision, transcript)
+
     def replace(self, error: WorkerLostError) -> None:
         """A fresh process; every stream has to be opened again."""
         self._mark("worker replaced", str(error))
@@ -154,6 +162,8 @@ class RemoteSegmenter:
         self._options = options
         self._life: int | None = None
         self._index = 0
+        self._revision = 0
+        self._theirs = (0, 0)  # index and revision of the last utterance in the numbers of its process
         self._next = 0  # number of the next sample
         self._kept: deque[AudioChunk | MissingSound] = deque()
         self._bound = sample_count(options.max_utterance_s + options.pre_roll_s + 2)
@@ -163,6 +173,16 @@ class RemoteSegmenter:
 
     def miss(self, first: int, length: int, *, captured: bool) -> list[Segment]:
         return self._given(MissingSound(self._stream, 0, first, length, "device", captured))
+
+    def hint(self, index: int, revision: int, transcript: Transcript) -> None:
+        """Passed on in the numbers of the process that gave the provisional utterance, if it lives."""
+        if self._life != self._desk.life or (index, revision) != (self._index, self._revision - 1):
+            return
+        try:
+            with self._desk.deadline():
+                self._desk.hint(self._stream, *self._theirs, transcript)
+        except WorkerLostError as error:
+            self._desk.replace(error)
 
     def finish(self) -> list[Segment]:
         return self._given(None)
@@ -177,11 +197,22 @@ class RemoteSegmenter:
                 segments = self._told(item)
         if item is not None:
             self._keep(item)
-        for number, segment in enumerate(segments):
-            segments[number] = replace(segment, index=self._index)
-            self._index += 1
-            self._decided(_end(segment))
-        return segments
+        return [self._numbered(segment) for segment in segments]
+
+    def _numbered(self, segment: Segment) -> Segment:
+        """``segment`` counted here: a fresh process begins to count again."""
+        if isinstance(segment, MissingSound):
+            numbered: Segment = replace(segment, index=self._index)
+        else:
+            self._theirs = segment.index, segment.revision
+            numbered = replace(segment, index=self._index, revision=self._revision)
+            self._revision += 1
+            if not segment.final:
+                return numbered
+        self._index += 1
+        self._revision = 0
+        self._decided(_end(segment))
+        return numbered
 
     def _told(self, item: AudioChunk | MissingSound | None) -> list[Segment]:
         """Give ``item``, to a fresh process after all that is kept."""

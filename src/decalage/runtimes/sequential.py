@@ -14,8 +14,9 @@ from typing import ClassVar
 
 from decalage.contracts import Recognizer, StageBlueprint, Translator
 from decalage.runtimes.calls import Seat, Translations
+from decalage.runtimes.job import Job
 from decalage.runtimes.local import LocalRuntime
-from decalage.runtimes.stream import Job, RuntimeStream
+from decalage.runtimes.stream import RuntimeStream
 from decalage.runtimes.workers import WorkerPool
 
 
@@ -23,6 +24,7 @@ class SequentialRuntime(LocalRuntime):
     """Everything in turn. Nothing is segmented while an utterance is recognized or translated."""
 
     name: ClassVar[str] = "sequential"
+    foresees: ClassVar[bool] = False
 
     def _make_pools(self) -> None:
         self._worker = WorkerPool("worker", 1, clock=self.clock)
@@ -51,7 +53,7 @@ class SequentialRuntime(LocalRuntime):
             if begun:
                 self._calls.give_up(begun[0], told)
             else:
-                job.stream.fail(job.utterance, "asr", told)
+                job.fail("asr", told)
             job.stream.release()
 
         with self._worker.deadline(limit_s, give_up):

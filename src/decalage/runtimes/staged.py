@@ -4,8 +4,8 @@
 
     inbox ─▶ VAD × 1 ─▶ schedule ─▶ ASR × N ─▶ schedule ─▶ MT × 1 ─▶ reorder ─▶ events
 
-Work travels as tickets: a ticket in a pool's queue says that there is something to do, the
-schedule says what. Tickets never outnumber jobs, and jobs never the credit of the streams.
+Work travels as tickets: a ticket in a pool's queue says that there may be something to do, the
+schedule says what. There is one for each job that was added; the job may have been replaced since.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
 
-from decalage.flow.schedule import Schedule
+from decalage.flow.schedule import Schedule, is_sketch
 from decalage.runtimes.calls import RecognizedJob, Translations, conclude
+from decalage.runtimes.job import Job
 from decalage.runtimes.local import LocalRuntime
-from decalage.runtimes.stream import Job, RuntimeStream
+from decalage.runtimes.stream import RuntimeStream
 from decalage.runtimes.workers import WorkerPool
 
 
@@ -32,6 +33,7 @@ class StagedRuntime(LocalRuntime):
         self._schedules = threading.Lock()
         self._to_recognize: Schedule[Job] = Schedule()
         self._to_translate: Schedule[RecognizedJob] = Schedule()
+        self._sketches = 0  # recognitions of utterances that go on, at most ``_sketch_limit``
 
     @abstractmethod
     def _recognized(self, job: Job) -> RecognizedJob | None:
@@ -65,11 +67,23 @@ class StagedRuntime(LocalRuntime):
     def _recognize(self) -> None:
         """ASR worker: the next utterance by the schedule; its transcript goes to the translator."""
         with self._schedules:
-            job = self._to_recognize.take()
+            job = self._to_recognize.take(sketches=self._sketches < self._sketch_limit)
             waiting = len(self._to_recognize)
-        if job is None or not job.stream.is_open(job.utterance.index):
-            return
-        self._calls.depth("waiting for ASR", waiting)
+            sketch = job is not None and is_sketch(job.utterance)
+            self._sketches += sketch
+        try:
+            if job is not None and job.stream.start(job):
+                self._calls.depth("waiting for ASR", waiting)
+                self._transcribe(job)
+        finally:
+            if sketch:
+                with self._schedules:
+                    self._sketches -= 1
+                    waiting = len(self._to_recognize)
+                if waiting:  # the ticket of a sketch that was held back was void
+                    self._dispatch(self._asr, self._recognize)
+
+    def _transcribe(self, job: Job) -> None:
         recognized = self._recognized(job)
         if recognized is None:
             return
@@ -87,7 +101,7 @@ class StagedRuntime(LocalRuntime):
         with self._schedules:
             recognized = self._to_translate.take()
             waiting = len(self._to_translate)
-        if recognized is None or not recognized.job.stream.is_open(recognized.job.utterance.index):
+        if recognized is None or not recognized.job.stream.wants(recognized.job):
             return
         self._calls.depth("waiting for MT", waiting)
         self._conclude(self._calls.begin(recognized))

@@ -5,7 +5,6 @@
     feed() ─▶ inbox ─▶ cut() ─▶ segment ─▶ (workers) ─▶ settle() ─▶ reorderer ─▶ outbox ─▶ reader
               bounded  only with credit ▲                                                   │
               in s     └───────────────── a credit comes back for each event taken ─────────┘
-
 No worker ever waits on a stream: ``cut`` gives None when there is no sound or no credit, and
 ``wake`` is called when that changes. Only ``feed`` (full speed) and the reader wait.
 """
@@ -16,38 +15,31 @@ import logging
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 
-from decalage.audio import AudioChunk, seconds
+from decalage.audio import AudioChunk
 from decalage.clock import Clock
 from decalage.config import RuntimeOptions, StreamOptions
 from decalage.contracts import AudioSource, Segmenter
 from decalage.errors import StreamFinishedError
-from decalage.events import Failure, Gap, Partial, Settled, StageName, StreamEvent
-from decalage.flow.channel import Channel, ChannelClosed, ChannelFinished
+from decalage.events import Failure, Gap, Partial, Settled, StreamEvent
+from decalage.flow.channel import ChannelClosed
 from decalage.flow.statistics import StreamStatistics
-from decalage.runtimes.intake import Intake, Missing
+from decalage.runtimes.cutter import Cutter, SegmenterFailedError
+from decalage.runtimes.foresight import Foresight
+from decalage.runtimes.intake import Intake
+from decalage.runtimes.job import Job
 from decalage.runtimes.ledger import Ledger
-from decalage.speech import Segment, Utterance
+from decalage.runtimes.outbox import Outbox
+from decalage.speech import Segment, Transcript, Utterance
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """An utterance on its way: where its answer goes and when the segmenter let go of it."""
-
-    stream: RuntimeStream
-    utterance: Utterance
-    endpoint: float
-    """Seconds on the stream clock."""
 
 
 class RuntimeStream:
     """Implements ``contracts.Stream`` for runtimes that work in this process.
 
     ``wake(stream)`` is called, without a lock held, whenever ``cut`` may have something to give;
-    ``settle`` may be called from any thread, and the first answer to an index is the one that counts;
+    ``answer`` may be called from any thread, and the first answer to an index is the one that counts;
     ``mark(name, detail)`` is told of each gap.
     """
 
@@ -66,19 +58,18 @@ class RuntimeStream:
         self.options = options
         self.damage: str | None = None
         """Why capture ended early, if it did."""
-        self._segmenter = segmenter
         self._clock = clock
         self._wake = wake
         self._mark = mark
         self._source: AudioSource | None = None
         self._lock = threading.Lock()
         self._inbox = Intake(limits.max_inbox_s, waits=options.pace == "max", clock=clock)
-        # Never refuses: at most max_in_flight settled events wait, and one partial for each.
-        self._outbox: Channel[StreamEvent] = Channel(float("inf"), clock=clock)
+        self._cutter = Cutter(name, segmenter, self._inbox)
+        self._outbox = Outbox(clock, self._taken)
+        self._foresight = Foresight(options.stability)
         self._ledger = Ledger(credit=limits.max_in_flight, realtime=options.pace == "realtime")
         self._pending: deque[Segment] = deque()  # what one slice gave, at most two or three
         self._origin: float | None = None
-        self._heard_s = 0.0
         self._claimed = False
         self._flushed = False
 
@@ -108,14 +99,10 @@ class RuntimeStream:
         self._wake(self)
 
     def __iter__(self) -> Iterator[StreamEvent]:
-        for event in self._outbox:
-            self._taken(event)
-            yield event
+        return iter(self._outbox)
 
-    async def __aiter__(self) -> AsyncIterator[StreamEvent]:
-        async for event in self._outbox:
-            self._taken(event)
-            yield event
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        return aiter(self._outbox)
 
     def statistics(self) -> StreamStatistics:
         """Counts so far."""
@@ -150,9 +137,10 @@ class RuntimeStream:
         self._wake(self)
 
     def cut(self) -> Job | None:
-        """Segment one slice of sound at most; an utterance, if one is complete.
+        """Segment one slice of sound at most; an utterance to work on, if there is one.
 
-        Only between ``claim`` and ``release``. Takes one credit for each index it gives out.
+        Only between ``claim`` and ``release``. Takes one credit for each index it gives out. A final
+        utterance whose provisional has been worked on, or is being, needs no more work.
         """
         if self._outbox.closed:
             return None
@@ -162,29 +150,63 @@ class RuntimeStream:
             if not self._pending or self._outbox.closed:
                 return None
             segment = self._pending.popleft()
-            self._ledger.issue(segment)
             if isinstance(segment, Utterance):
-                return Job(self, segment, self.now())
+                return self._job(segment)
+            self._ledger.issue(segment)
             gap = Gap(segment.index, segment.start, segment.end, segment.cause, captured=segment.captured)
             self._settle(gap)
         if self._mark is not None:
             self._mark("gap", f"{self.name}: {gap.start:.1f}-{gap.end:.1f} s ({gap.cause})")
         return None
 
-    def settle(self, event: Settled) -> bool:
-        """Answer an index, once: False if it has been answered already."""
-        with self._lock:
-            return self._settle(event)
+    def _job(self, utterance: Utterance) -> Job | None:
+        job = Job(self, utterance, self.now())
+        if not utterance.final:
+            self._foresight.give(utterance)
+            self._end_if_settled()
+            return job
+        self._ledger.issue(utterance)
+        adopted = self._foresight.adopt(job)
+        if isinstance(adopted, bool):
+            return None if adopted else job
+        self._settle(adopted)
+        return None
 
-    def fail(self, utterance: Utterance, stage: StageName, error: str, text: str | None = None) -> bool:
-        """Answer an utterance with a failure; ``text`` is the transcript, if there is one."""
-        known = {} if text is None else {self.options.source: text}
-        return self.settle(Failure(utterance.index, utterance.start, utterance.end, stage, error, known))
-
-    def is_open(self, index: int) -> bool:
-        """Whether ``index`` still waits for its answer."""
+    def start(self, job: Job) -> bool:
+        """``wants``; the caller begins with its recognition now."""
         with self._lock:
-            return self._ledger.is_open(index)
+            wanted = self._wants(job.utterance)
+            if wanted:
+                self._foresight.start(job.utterance)
+            return wanted
+
+    def wants(self, job: Job) -> bool:
+        """Whether ``job`` still waits for its answer."""
+        with self._lock:
+            return self._wants(job.utterance)
+
+    def _wants(self, utterance: Utterance) -> bool:
+        if utterance.final:
+            return self._ledger.is_open(utterance.index)
+        return not self._outbox.closed and self._foresight.wants(utterance)
+
+    def heard(self, job: Job, transcript: Transcript) -> None:
+        """What was recognized tells the segmenter where a provisional utterance stands."""
+        if job.utterance.paused:
+            self._cutter.hint(job.utterance, transcript)
+
+    def answer(self, job: Job, event: Settled) -> bool:
+        """Answer ``job``, once: False if it has been answered already, or nobody asks any more.
+
+        The event of a provisional utterance is told as a partial, or settles the final one.
+        """
+        with self._lock:
+            if job.utterance.final:
+                return self._settle(event)
+            outcome = self._foresight.conclude(job.utterance, event)
+            if isinstance(outcome, Partial):
+                return self._show(outcome)
+            return outcome is not None and self._settle(outcome)
 
     def abandon(self, error: str) -> None:
         """End now: what is in flight becomes failures; dropped sound is told as ``damage``."""
@@ -229,58 +251,46 @@ class RuntimeStream:
         return bool(self._pending) or not self._inbox.idle or (self._inbox.closed and not self._flushed)
 
     def _segment(self) -> None:
-        flushed = False
         try:
-            item = self._inbox.take()
-            if item is None:
-                return
-            segments = self._segmented(item)
-        except ChannelFinished:
-            flushed = True
-            segments = self._guard(self._segmenter.finish)
+            cut = self._cutter.next()
+        except SegmenterFailedError as error:
+            self._end_failed(error)
+            return
+        if cut is None:
+            return
         with self._lock:
-            self._pending.extend(segments)
-            self._flushed = self._flushed or flushed
+            self._ledger.heard(cut.samples)
+            self._pending.extend(cut.segments)
+            self._flushed = self._flushed or cut.last
             self._end_if_settled()
 
-    def _segmented(self, item: AudioChunk | Missing) -> list[Segment]:
-        if isinstance(item, Missing):
-            with self._lock:
-                self._ledger.heard(item.length if item.captured else 0)
-            return self._guard(lambda: self._segmenter.miss(item.first, item.length, captured=item.captured))
+    def _end_failed(self, error: SegmenterFailedError) -> None:
+        """A segmenter that fails ends its stream with one failure event."""
+        if self._outbox.closed:
+            return
+        logger.error("segmenter of %s failed", self.name, exc_info=error)
+        self._inbox.cancel()
         with self._lock:
-            self._ledger.heard(len(item.samples))
-            self._heard_s = item.start
-        return self._guard(lambda: self._segmenter.feed(item))
-
-    def _guard(self, step: Callable[[], list[Segment]]) -> list[Segment]:
-        """Run a step of the segmenter; its failure ends the stream with one failure event."""
-        try:
-            return step()
-        except Exception as error:
-            if self._outbox.closed:
-                return []
-            logger.exception("segmenter of %s failed", self.name)
-            self._inbox.cancel()
-            with self._lock:
-                index = self._ledger.issue(None)
-                end = max(self._heard_s, seconds(self._inbox.expected))
-                told = f"{type(error).__name__}: {error}"
-                self._settle(Failure(index, self._heard_s, end, "vad", told))
-                self._flushed = True
-            return []
+            self._ledger.heard(error.samples)
+            index = self._ledger.issue(None)
+            self._flushed = True
+            self._settle(Failure(index, error.start, error.end, "vad", str(error)))
 
     def _settle(self, event: Settled) -> bool:
         if self._outbox.closed or self._ledger.is_answered(event.index):
             return False
-        for ready in self._ledger.answer(event, self.now()):
+        for ready in self._ledger.answer(self._foresight.settle(event), self.now()):
             self._outbox.put(ready)
         self._end_if_settled()
         return True
 
-    def _taken(self, event: StreamEvent) -> None:
-        if isinstance(event, Partial):
-            return
+    def _show(self, partial: Partial) -> bool:
+        if not self.options.partials or self._outbox.closed or self._ledger.is_answered(partial.index):
+            return False
+        self._outbox.show(partial)
+        return True
+
+    def _taken(self) -> None:
         with self._lock:
             self._ledger.taken()
         self._wake(self)

@@ -52,7 +52,7 @@ class WorkerPool(Executor):
         self._size = size
         self._clock = clock or SystemClock()
         self._condition = threading.Condition()
-        # Bounded by the callers: one ticket a stream, or one a job that holds credit.
+        # Bounded by the callers: one ticket a stream, or one a job that was scheduled.
         self._queue: deque[tuple[Future[Any], Callable[[], None]]] = deque()
         self._workers: list[_Worker] = []
         self._watcher: threading.Thread | None = None

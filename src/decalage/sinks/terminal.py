@@ -110,7 +110,10 @@ def _caption_lines(event: Caption, show: Show) -> list[Text]:
 
 
 def _provisional(event: Partial, show: Show, width: int) -> RenderableType:
-    lines = [Text(text + " …", "dim italic") for _, text in shown(event, show)]
+    lines = []
+    for language, text in shown(event, show):
+        held = event.stable.get(language, 0)
+        lines.append(Text.assemble((text[:held], "italic"), (text[held:] + " …", "dim italic")))
     return _placed(clock(event.start), lines, width)
 
 

@@ -7,6 +7,7 @@ from math import ceil
 
 from decalage.audio import SAMPLE_RATE
 from decalage.config import SegmenterOptions
+from decalage.speech import Ending
 
 _HURRY = 2 / 3
 """Share of the end silence that a listener no longer waits for when the hard cap is near."""
@@ -23,13 +24,26 @@ class Lengths:
     patient: int
     min_speech: int
     """Samples, not frames: the last frame of a stream may be short."""
+    pause: int | None
+    revise: int | None
+    finished_silence: int
+    open_silence: int
 
     @classmethod
     def of(cls, options: SegmenterOptions, frame_samples: int) -> Lengths:
         """``options`` for a detector whose frames have ``frame_samples``."""
         frame_s = frame_samples / SAMPLE_RATE
+
+        def frames(length_s: float | None) -> int | None:
+            return None if length_s is None else ceil(length_s / frame_s)
+
+        end_silence = ceil(options.end_silence_s / frame_s)
         return cls(
-            end_silence=ceil(options.end_silence_s / frame_s),
+            end_silence=end_silence,
+            pause=frames(options.pause_s),
+            revise=frames(options.revise_s),
+            finished_silence=frames(options.finished_silence_s) or end_silence,
+            open_silence=frames(options.open_silence_s) or end_silence,
             pre_roll=ceil(options.pre_roll_s / frame_s),
             post_roll=ceil(options.post_roll_s / frame_s),
             cap=int(options.max_utterance_s / frame_s),
@@ -37,11 +51,16 @@ class Lengths:
             patient=min(int(options.patient_s / frame_s), int(options.max_utterance_s / frame_s) - 1),
         )
 
-    def silence_after(self, length: int) -> int:
-        """Frames of silence that end an utterance of ``length`` frames.
+    def silence_after(self, length: int, ending: Ending) -> int:
+        """Frames of silence that end an utterance of ``length`` frames whose text has this ``ending``.
 
-        ``end_silence`` up to ``patient``, then falling evenly to a third of it at the cap: a long
+        The end silence up to ``patient``, then falling evenly to a third of it at the cap: a long
         utterance ends at a short pause rather than by a cut that comes seconds after its place.
         """
         waited = max(0, length - self.patient) / (self.cap - self.patient)
-        return max(1, round(self.end_silence * (1 - waited * _HURRY)))
+        silence = {
+            "finished": self.finished_silence,
+            "open": self.open_silence,
+            "unclear": self.end_silence,
+        }[ending]
+        return max(1, round(silence * (1 - waited * _HURRY)))

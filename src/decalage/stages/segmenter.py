@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -27,7 +28,8 @@ from decalage.audio import AudioChunk, Samples, seconds
 from decalage.config import SegmenterOptions
 from decalage.contracts import VoiceActivityDetector
 from decalage.errors import StreamFinishedError
-from decalage.speech import MissingSound, Segment, Utterance
+from decalage.speech import Ending, MissingSound, Segment, Transcript, Utterance
+from decalage.stages.endings import ending
 from decalage.stages.frames import Frame, quietest
 from decalage.stages.lengths import Lengths
 
@@ -74,6 +76,7 @@ class VadSegmenter:
         self._held: deque[Frame] = deque()  # bounded by the cap
         self._held_first = 0
         self._index = 0
+        self._revision = 0  # of the next provisional utterance
         self._quiet()
         self._finished = False
         self._samples_in = self._in_utterances = self._non_speech = 0
@@ -86,6 +89,8 @@ class VadSegmenter:
         self._run = 0  # samples in the run of voiced frames that is on
         self._spoken = 0  # held frames up to and with the last voiced one; 0 in silence
         self._confirmed = False  # a run was long enough to be speech
+        self._ending: Ending = "unclear"  # of the text up to the pause that is on
+        self._revised = 0  # held frames when the last provisional utterance was given out
 
     def feed(self, chunk: AudioChunk) -> list[Segment]:
         """The segments completed by ``chunk``, of any length.
@@ -136,6 +141,11 @@ class VadSegmenter:
             self._uncaptured += length
         return segments
 
+    def hint(self, index: int, revision: int, transcript: Transcript) -> None:
+        """How long to wait for the end, now that the text is known; when speech has gone on, nothing."""
+        if index == self._index and revision == self._revision - 1 and self._silence:
+            self._ending = ending(transcript.text, transcript.language)
+
     def finish(self) -> list[Segment]:
         """What was open, if it was speech, without waiting for silence. Idempotent."""
         segments = [] if self._finished else self._end()
@@ -165,7 +175,7 @@ class VadSegmenter:
                 f"stream {self._stream}: sound at sample {first}, where {self._position} is the next"
             )
 
-    def _advance(self) -> list[Segment]:
+    def _advance(self) -> list[Utterance]:
         """Judge the frame in ``_partial``, padded with silence for the detector if it is short."""
         self._held_peak = max(self._held_peak, self._position - self._held_first)
         self._partial[self._filled :] = 0
@@ -177,21 +187,47 @@ class VadSegmenter:
         if self._voiced:
             self._run += len(self._held[-1].samples)
             self._spoken = len(self._held)
+            self._ending = "unclear"
             self._confirmed = self._confirmed or self._run >= self._lengths.min_speech
         else:
             self._run = 0
         return self._decide()
 
-    def _decide(self) -> list[Segment]:
+    def _decide(self) -> list[Utterance]:
         """What the last frame brings to an end, if anything."""
         if not self._voiced and not self._confirmed:
             self._quiet()  # silence, or a burst too short for speech
             self._forget(len(self._held) - self._lengths.pre_roll)
-        elif len(self._held) - self._spoken >= self._lengths.silence_after(len(self._held)):
+        elif self._silence >= self._lengths.silence_after(len(self._held), self._ending):
             return [self._close()]
         elif len(self._held) >= self._lengths.cap:
             return [self._cut()]
+        elif self._confirmed and self._silence == self._lengths.pause:
+            return [self._revise(self._spoken + self._lengths.post_roll, paused=True)]
+        elif self._due:
+            return [self._revise(len(self._held), paused=False)]
         return []
+
+    @property
+    def _silence(self) -> int:
+        """Frames since the last voiced one."""
+        return len(self._held) - self._spoken
+
+    @property
+    def _due(self) -> bool:
+        """Whether enough was said since the last provisional utterance."""
+        every = self._lengths.revise
+        return (
+            every is not None and self._confirmed and self._voiced and self._spoken - self._revised >= every
+        )
+
+    def _revise(self, count: int, *, paused: bool) -> Utterance:
+        """What the next utterance would be if it ended after ``count`` held frames; they stay held."""
+        self._revised = len(self._held)
+        self._revision += 1
+        return self._utterance(
+            list(islice(self._held, count)), revision=self._revision - 1, final=False, paused=paused
+        )
 
     def _close(self) -> Utterance:
         """The utterance that silence or the end of sound has ended; back to silence."""
@@ -214,7 +250,8 @@ class VadSegmenter:
 
     def _end(self) -> list[Segment]:
         """No sound follows here: settle all that is held."""
-        segments = self._advance() if self._filled else []
+        advanced = self._advance() if self._filled else []
+        segments: list[Segment] = [utterance for utterance in advanced if utterance.final]
         if self._confirmed:
             segments.append(self._close())
         self._quiet()
@@ -224,20 +261,30 @@ class VadSegmenter:
     def _take(self, count: int) -> Utterance:
         """The next utterance: the first ``count`` held frames, which hold speech."""
         frames = [self._held.popleft() for _ in range(count)]
-        samples = np.concatenate([frame.samples for frame in frames])
+        utterance = self._utterance(frames, revision=self._revision)
+        self._next_index()
+        self._held_first += len(utterance.samples)
+        self._in_utterances += len(utterance.samples)
+        self._utterances += 1
+        self._revised = 0
+        return utterance
+
+    def _utterance(
+        self, frames: list[Frame], *, revision: int, final: bool = True, paused: bool = False
+    ) -> Utterance:
+        """``frames``, the first of those held or just taken from there, as the next utterance."""
         spoken = max(n for n, frame in enumerate(frames, 1) if frame.voiced)
         speech_end = self._held_first + sum(len(frame.samples) for frame in frames[:spoken])
-        utterance = Utterance(
+        return Utterance(
             stream=self._stream,
-            index=self._next_index(),
+            index=self._index,
             first=self._held_first,
-            samples=samples,
+            samples=np.concatenate([frame.samples for frame in frames]),
             speech_end=seconds(speech_end),
+            revision=revision,
+            final=final,
+            paused=paused,
         )
-        self._held_first += len(samples)
-        self._in_utterances += len(samples)
-        self._utterances += 1
-        return utterance
 
     def _forget(self, count: int) -> None:
         """Let the first ``count`` held frames go as non-speech, none for a negative count."""
@@ -249,4 +296,5 @@ class VadSegmenter:
     def _next_index(self) -> int:
         index = self._index
         self._index += 1
+        self._revision = 0
         return index

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,6 +29,11 @@ def tone(word: int, duration_s: float = 0.2) -> Samples:
 def silence(duration_s: float = 0.1) -> Samples:
     """``duration_s`` seconds that end the utterance before them."""
     return np.zeros(sample_count(duration_s), dtype=np.float32)
+
+
+def pause(duration_s: float = 0.1) -> Samples:
+    """``duration_s`` seconds after which the utterance may go on: for ``ForeseeingSegmenter``."""
+    return np.full(sample_count(duration_s), -_STEP, dtype=np.float32)
 
 
 def speech(words: Sequence[int], duration_s: float = 0.2) -> AudioChunk:
@@ -122,6 +127,9 @@ class FakeSegmenter:
         self._index += 1
         return done
 
+    def hint(self, index: int, revision: int, transcript: Transcript) -> None:
+        """Its ends are in the sound."""
+
     def finish(self) -> list[Segment]:
         if not self._open:
             return []
@@ -130,6 +138,50 @@ class FakeSegmenter:
         utterance = Utterance(self._stream, self._index, self._first, samples, end)
         self._open, self._index = [], self._index + 1
         return [utterance]
+
+
+class ForeseeingSegmenter(FakeSegmenter):
+    """Gives a sketch of the open utterance with each call, a paused one where a ``pause`` begins."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._revision = 0
+        self._paused: list[Samples] = []
+        self.hints: list[str] = []
+
+    def feed(self, chunk: AudioChunk) -> list[Segment]:
+        edges = np.flatnonzero(np.diff(chunk.samples)) + 1
+        segments: list[Segment] = []
+        first = chunk.first
+        for part in np.split(chunk.samples, edges):
+            if self._open and part[0] < 0:
+                if not self._paused:
+                    segments.append(self._provisional(paused=True))
+                self._paused.append(part)
+            else:
+                if self._open and part[0] == self._open[0][0]:
+                    self._open += [np.full_like(each, part[0]) for each in self._paused]  # it goes on
+                self._paused = []
+                segments += super().feed(AudioChunk(first, np.maximum(part, 0)))
+            first += len(part)
+        if self._open and not self._paused:
+            segments.append(self._provisional(paused=False))
+        return segments
+
+    def hint(self, index: int, revision: int, transcript: Transcript) -> None:
+        self.hints.append(f"{index}.{revision} {transcript.text}")
+
+    def finish(self) -> list[Segment]:
+        final = [replace(s, revision=self._revision) for s in super().finish() if isinstance(s, Utterance)]
+        self._revision, self._paused = 0, []
+        return list(final)
+
+    def _provisional(self, *, paused: bool) -> Utterance:
+        samples = np.concatenate(self._open)
+        number, self._revision = self._revision, self._revision + 1
+        end = seconds(self._first + len(samples))
+        whole = Utterance(self._stream, self._index, self._first, samples, end, number)
+        return replace(whole, final=False, paused=paused)
 
 
 @dataclass

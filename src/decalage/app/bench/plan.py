@@ -3,7 +3,7 @@
 Rows are an ablation, so that a runtime is never credited with the recognizer's gains:
 
     a   sequential as the paper has it: beam 5, the full 30 s window, one recognizer on all cores
-    b   each runtime with that beam and window
+    b   each runtime with that beam and window, and like (a) without work before a phrase has ended
     c   each runtime with today's defaults
 
 A cell is one row × one sound × one pace × one repeat.
@@ -79,7 +79,9 @@ class Cell:
     def settings(self) -> Settings:
         """As the program would be given them."""
         given = self.row.settings
-        end_silence_s = given.end_silence_s or SegmenterOptions().end_silence_s  # cut alike at both paces
+        end_silence_s = given.end_silence_s
+        if self.pace == "max":  # cut as when live
+            end_silence_s = end_silence_s or SegmenterOptions().end_silence_s
         return replace(
             given,
             pace=self.pace,
@@ -112,7 +114,7 @@ class Choice:
 
 def make_rows(choice: Choice) -> list[Row]:
     """The rows of ``choice``, each configuration once; (a) first, for all others are compared with it."""
-    paper = replace(choice.base, beam=PAPER_BEAM, encoder_window="full")
+    paper = replace(choice.base, beam=PAPER_BEAM, encoder_window="full", partials=False, speculate=False)
     first = Row("a", replace(paper, runtime="sequential", workers=1, threads=available_cores()))
     rows = [first] if "a" in choice.groups else []
     for group, base in (("b", paper), ("c", choice.base)):

@@ -28,7 +28,7 @@ from decalage.app.progress import progress
 from decalage.app.session import Session, failures
 from decalage.app.settings import Settings
 from decalage.app.tracefile import check_trace, write_trace
-from decalage.config import Pace
+from decalage.config import Pace, Stability
 from decalage.contracts import AudioSource, Sink
 from decalage.events import Summary
 from decalage.flow.trace import Trace
@@ -107,6 +107,22 @@ _option(
     type=click.FloatRange(5, 28),
     metavar="S",
     help="Longer speech is cut at its quietest point: 15 at speaking pace, 27 at full speed.",
+)
+_option(
+    "--partials/--no-partials",
+    default=None,
+    help="Captions that grow while a person speaks.  [default: at speaking pace]",
+)
+_option(
+    "--stability",
+    type=click.Choice(get_args(Stability)),
+    default="balanced",
+    help="How much of a growing caption is shown; reading never takes back a word.",
+)
+_option(
+    "--speculate/--no-speculate",
+    default=True,
+    help="At speaking pace: begin with a phrase in a pause that may be its end.",
 )
 _option("--prompt", metavar="TEXT", help="Names and spellings the recognizer should expect.")
 _option(

@@ -1,0 +1,68 @@
+"""The events of a stream on their way to its reader: settled ones all, partials only the newest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+
+from decalage.clock import Clock
+from decalage.events import Partial, Settled, StreamEvent
+from decalage.flow.channel import Channel
+
+
+class _Newest:
+    """Stands in the channel for the newest partial, whichever that is when it is read."""
+
+
+class Outbox:
+    """Never refuses: the stream's credit bounds the settled events that wait, and one partial may.
+
+    ``taken`` is called for each settled event that is read.
+    """
+
+    def __init__(self, clock: Clock, taken: Callable[[], None]) -> None:
+        self._channel: Channel[Settled | _Newest] = Channel(float("inf"), clock=clock)
+        self._on_taken = taken
+        self._lock = threading.Lock()
+        self._partial: Partial | None = None
+        self._settled = -1  # the last index that was put
+
+    def put(self, event: Settled) -> None:
+        """The next settled event, in index order."""
+        with self._lock:
+            self._settled = event.index
+        self._channel.put(event)
+
+    def show(self, partial: Partial) -> None:
+        """Tell ``partial``, in place of one that has not been read yet."""
+        with self._lock:
+            waits, self._partial = self._partial is not None, partial
+        if not waits:
+            self._channel.put(_Newest())
+
+    def close(self) -> None:
+        """No more; what is inside is still read."""
+        self._channel.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more comes in."""
+        return self._channel.closed
+
+    def __iter__(self) -> Iterator[StreamEvent]:
+        for item in self._channel:
+            if (event := self._read(item)) is not None:
+                yield event
+
+    async def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        async for item in self._channel:
+            if (event := self._read(item)) is not None:
+                yield event
+
+    def _read(self, item: Settled | _Newest) -> StreamEvent | None:
+        if isinstance(item, _Newest):
+            with self._lock:
+                partial, self._partial = self._partial, None
+                return None if partial is None or partial.index <= self._settled else partial
+        self._on_taken()
+        return item

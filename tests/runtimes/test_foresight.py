@@ -1,0 +1,218 @@
+"""Work on utterances before they end: one mechanism for partial captions and speculation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from decalage.audio import AudioChunk
+from decalage.config import RecognizerOptions, StreamOptions
+from decalage.events import Caption, Partial, StreamEvent
+from decalage.speech import Rejection, Transcript, Utterance
+from decalage.testing import ManualClock
+from decalage.testing.engines import (
+    FakeBlueprint,
+    FakeRecognizer,
+    FakeTranslator,
+    ForeseeingSegmenter,
+    Gate,
+    pause,
+    silence,
+    speech,
+    tone,
+)
+from tests.runtimes.kit import RUNTIMES, fed, running, take, texts
+
+FORESEEING = [name for name, runtime in RUNTIMES.items() if runtime.foresees]
+LIVE = StreamOptions(partials=True, stability="fast", pace="realtime")
+
+pytestmark = pytest.mark.parametrize("name", FORESEEING)
+
+
+def blueprint(
+    recognizer: FakeRecognizer | None = None, translator: FakeTranslator | None = None
+) -> FakeBlueprint:
+    return FakeBlueprint(
+        recognizer or FakeRecognizer(), translator or FakeTranslator(), segmenter_type=ForeseeingSegmenter
+    )
+
+
+def sound(*parts: object, first: int = 0) -> AudioChunk:
+    return AudioChunk(first, np.concatenate(parts))  # type: ignore[arg-type]
+
+
+PHRASE = sound(tone(7, 0.05), pause(0.05))
+"""A word and a pause in one slice: no sketch comes before the provisional utterance of the pause."""
+END = sound(silence(), first=1600)
+
+
+def test_a_caption_foreseen_in_a_pause_is_settled_the_moment_it_ends(name: str) -> None:
+    translator = FakeTranslator()
+    clock = ManualClock()
+    with running(name, blueprint(None, translator), clock=clock, workers=2) as runtime:
+        stream = runtime.open(LIVE)
+        stream.feed(PHRASE)
+        reader = iter(stream)
+        partial = next(reader)
+        assert isinstance(partial, Partial)
+        asked = len(translator.calls)
+        clock.advance(1.0)
+        stream.feed(END)
+        caption = next(reader)
+        assert isinstance(caption, Caption)
+        assert caption.text == partial.text == {"en": "word 7", "pt": "pt:word 7"}
+        assert caption.latency == 0
+        assert caption.timing.asr_end < caption.timing.endpoint
+        assert len(translator.calls) == asked
+        stream.finish()
+        assert list(reader) == []
+
+
+def test_a_final_whose_sound_is_being_recognized_waits_for_that(name: str) -> None:
+    gate = Gate()
+    recognizer = FakeRecognizer(gates={7: gate})
+    with running(name, blueprint(recognizer), workers=2) as runtime:
+        stream = runtime.open(LIVE)
+        stream.feed(PHRASE)
+        gate.wait_inside(1)
+        stream.feed(sound(silence(), tone(8, 0.1), silence(), first=1600))
+        stream.finish()
+        gate.open()
+        assert texts([event for event in stream if event.type != "partial"]) == ["word 7", "word 8"]
+    assert recognizer.calls.count(7) == 1
+
+
+def test_speech_that_goes_on_is_recognized_whole(name: str) -> None:
+    recognizer = FakeRecognizer()
+    with running(name, blueprint(recognizer)) as runtime:
+        chunk = sound(tone(7, 0.1), pause(), tone(7, 0.1), silence())
+        events = fed(runtime.open(LIVE), chunk)
+    (caption,) = [event for event in events if isinstance(event, Caption)]
+    assert (caption.start, caption.end) == (0.0, 0.3)
+
+
+@pytest.mark.parametrize("kind", ["failing", "rejected"])
+def test_what_is_foreseen_to_fail_settles_so_without_another_try(name: str, kind: str) -> None:
+    recognizer = FakeRecognizer(**{kind: {7}})  # type: ignore[arg-type]
+    with running(name, blueprint(recognizer), workers=2) as runtime:
+        stream = runtime.open(LIVE)
+        stream.feed(PHRASE)
+        stream.feed(END)
+        stream.finish()
+        (event,) = list(stream)
+    assert recognizer.calls == [7]
+    assert event.type == ("failure" if kind == "failing" else "rejected")
+
+
+def test_partials_rise_and_none_comes_of_an_utterance_that_is_settled(name: str) -> None:
+    with running(name, blueprint(), workers=3) as runtime:
+        events = fed(runtime.open(LIVE), speech(list(range(1, 40)), 0.4))
+    assert texts([event for event in events if event.type == "caption"]) == [
+        f"word {n}" for n in range(1, 40)
+    ]
+    settled, shown = -1, dict[int, int]()
+    for event in events:
+        if isinstance(event, Partial):
+            assert event.index > settled
+            assert event.revision > shown.get(event.index, -1)
+            assert event.text["en"] == f"word {event.index + 1}"
+            shown[event.index] = event.revision
+        elif isinstance(event, Caption):
+            settled = event.index
+
+
+def test_without_partials_none_is_told(name: str) -> None:
+    with running(name, blueprint()) as runtime:
+        events = fed(runtime.open(StreamOptions(pace="realtime")), speech([1, 2, 3], 0.4))
+    assert texts(events) == ["word 1", "word 2", "word 3"]
+
+
+def test_sketches_leave_a_recognizer_to_what_has_ended(name: str) -> None:
+    gate, done = Gate(), Gate(opened=True)
+    recognizer = FakeRecognizer(gates={1: gate, 9: done})
+    with running(name, blueprint(recognizer), workers=2) as runtime:
+        one, two = runtime.open(LIVE), runtime.open(LIVE)
+        one.feed(sound(tone(1, 0.1)))
+        gate.wait_inside(1)  # a sketch that takes long
+        two.feed(sound(tone(9, 0.1), silence()))
+        two.finish()
+        assert texts([event for event in two if event.type != "partial"]) == ["word 9"]
+        gate.open()
+        one.finish()
+        assert texts([event for event in one if event.type != "partial"]) == ["word 1"]
+
+
+def test_a_sketch_held_back_is_done_when_the_one_before_it_ends(name: str) -> None:
+    gate = Gate()
+    with running(name, blueprint(FakeRecognizer(gates={1: gate})), workers=2) as runtime:
+        one, two = runtime.open(LIVE), runtime.open(LIVE)
+        one.feed(sound(tone(1, 0.1)))
+        gate.wait_inside(1)
+        two.feed(sound(tone(2, 0.1)))
+        gate.open()
+        assert [next(iter(stream)).type for stream in (one, two)] == ["partial", "partial"]
+
+
+def test_a_sketch_that_hangs_harms_only_itself(name: str) -> None:
+    clock, gate = ManualClock(), Gate()
+    with running(name, blueprint(FakeRecognizer(gates={1: gate})), clock=clock, asr_deadline_s=30) as runtime:
+        one, two = runtime.open(LIVE), runtime.open(StreamOptions())
+        one.feed(sound(tone(1, 0.1)))
+        gate.wait_inside(1)
+        clock.advance(31)
+        if runtime.attempts > 1:
+            gate.wait_inside(2)
+            clock.advance(31)
+        assert texts(fed(two, speech([2, 3]))) == ["word 2", "word 3"]
+        gate.open()
+
+
+def test_the_text_of_a_pause_reaches_the_segmenter(name: str) -> None:
+    made: list[ForeseeingSegmenter] = []
+
+    class Kept(ForeseeingSegmenter):
+        def __init__(self, stream: str) -> None:
+            super().__init__(stream)
+            made.append(self)
+
+    with running(name, FakeBlueprint(segmenter_type=Kept), workers=2) as runtime:
+        stream = runtime.open(LIVE)
+        stream.feed(PHRASE)
+        reader = iter(stream)
+        assert next(reader).type == "partial"
+        stream.feed(sound(pause(), silence(), first=1600))
+        assert texts(take(reader, 1)) == ["word 7"]
+    assert made[0].hints == ["0.0 word 7"]
+
+
+def test_reading_settles_what_it_has_shown(name: str) -> None:
+    class Saying(FakeRecognizer):
+        """Says another text each time it is asked."""
+
+        texts = ("we think", "we think that", "I think that it", "he thinks that it is so")
+
+        def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
+            super().recognize(utterance, options)
+            return Transcript(self.texts[len(self.calls) - 1], options.language)
+
+    reading = StreamOptions(partials=True, stability="reading", pace="realtime", targets=("en",))
+    asked = Gate(opened=True)
+    with running(name, blueprint(Saying(gate=asked))) as runtime:
+        stream = runtime.open(reading)
+        reader = iter(stream)
+        shown: list[StreamEvent] = []
+        for count in range(3):
+            stream.feed(sound(tone(7, 0.1), first=1600 * count))
+            asked.wait_arrived(count + 1)
+            if count:
+                shown.append(next(reader))
+        stream.feed(sound(silence(), first=4800))
+        stream.finish()
+        shown += list(reader)
+    (caption,) = [event for event in shown if isinstance(event, Caption)]
+    before = ""
+    for event in shown:
+        assert isinstance(event, Partial | Caption)
+        assert event.text["en"].startswith(before)
+        before = event.text["en"]
+    assert caption.text["en"].startswith("we think")
