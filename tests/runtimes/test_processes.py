@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, Pipe
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +30,7 @@ from decalage.runtimes.calls import WorkerLostError
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.processes import ProcessesRuntime
 from decalage.runtimes.remote import Desk
+from decalage.runtimes.sound_block import SoundBlock
 from decalage.speech import Segment
 from decalage.testing import ManualClock
 from decalage.testing.engines import (
@@ -155,6 +157,56 @@ def test_sound_under_way_when_a_capture_is_stopped_arrives_unharmed() -> None:
     assert [chunk.first for chunk in got] == list(range(0, source.length, 8000))
     samples = np.concatenate([chunk.samples for chunk in got])
     assert np.array_equal(samples, ramp(source.length))
+
+
+def test_a_slot_that_was_not_read_is_not_used_again_after_stop_either() -> None:
+    ours, theirs = Pipe()
+    block = SoundBlock(8 * 8000)
+    capturing = threading.Thread(
+        target=audio_process._capture, args=(theirs, block.name, packed(RampSource()))
+    )
+    capturing.start()
+    ours.send("stop")
+    slots = [ours.recv()[2] for _ in range(8)]
+    assert slots == list(range(8))
+    assert not ours.poll(0.2), "a ninth piece, with all slots full"
+    ours.send("taken")
+    assert ours.recv()[2] == 0
+    ours.close()
+    capturing.join(30)
+    block.close()
+    assert not capturing.is_alive()
+
+
+class StuckSource(RampSource):
+    """Gives its sound and then neither ends nor stops."""
+
+    def __iter__(self) -> Iterator[AudioChunk]:
+        yield AudioChunk(0, tone(3))
+        threading.Event().wait()
+
+
+def test_a_capture_that_does_not_stop_is_ended_when_its_stream_is_forgotten() -> None:
+    with running("processes") as runtime:
+        stream = runtime.run(StuckSource(), StreamOptions())
+        stream.finish()
+        stream.finish()  # gives up waiting for it
+        list(stream)
+        assert texts(interpret(runtime, [2])) == ["word 2"]
+
+
+def test_a_child_that_never_speaks_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, where the owner holds both ends of the pipe until the child has taken its own."""
+    ours, theirs = Pipe()
+    dead = multiprocessing.get_context("spawn").Process(target=tone, args=(1,))
+    dead.start()
+    dead.join()
+    assert not child.heard(dead, ours)
+    monkeypatch.setattr(audio_process, "spawn", lambda *_: (dead, ours))
+    capture = CapturedElsewhere(ToneSource([1]), b"", "s")
+    with pytest.raises(DamagedInputError, match="has ended"):
+        next(iter(capture))
+    theirs.close()
 
 
 def test_a_capture_that_cannot_begin_leaves_nothing_and_ends_its_stream(
@@ -478,21 +530,35 @@ def test_utterances_longer_than_the_first_block_pass_whole() -> None:
 def test_each_call_of_vad_is_in_the_trace_once() -> None:
     trace = Trace()
     with running("processes", trace=trace) as runtime:
-        interpret(runtime, list(range(1, 9)))
+        fed(runtime.open(StreamOptions()), speech(list(range(1, 31)), 0.01))  # several words a slice
     spans = [(span.start, span.end) for span in trace.spans("vad")]
     assert len(set(spans)) == len(spans) > 0
+
+
+class HangingBlueprint(FakeBlueprint):
+    """Recognitions that say so and never return."""
+
+    def recognizer(self, concurrency: int) -> FakeRecognizer:  # noqa: ARG002
+        return FakeRecognizer(work=_hang)
+
+
+def _hang(_word: int) -> None:
+    sys.stdout.write("inside\n")
+    sys.stdout.flush()
+    threading.Event().wait()
 
 
 _OWNER = """
 import sys
 from decalage.config import RuntimeOptions, StreamOptions
 from decalage.runtimes.processes import ProcessesRuntime
-from decalage.testing.engines import FakeBlueprint
-from tests.runtimes.test_processes import RampSource
+from decalage.testing.engines import speech
+from tests.runtimes.test_processes import HangingBlueprint, RampSource
 if __name__ == "__main__":
-    runtime = ProcessesRuntime(FakeBlueprint(), RuntimeOptions(workers=2))
+    runtime = ProcessesRuntime(HangingBlueprint(), RuntimeOptions(workers=2))
     stream = runtime.run(RampSource(endless=True), StreamOptions())
     print(*runtime.processes.values(), *runtime.captures.values(), flush=True)
+    runtime.open(StreamOptions()).feed(speech([1]))
     sys.stdin.readline()
 """
 
@@ -509,12 +575,14 @@ def test_children_end_with_their_owner(tmp_path: Path, way: str) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     ) as owner:
         assert owner.stdout is not None
-        children = [psutil.Process(int(pid)) for pid in owner.stdout.readline().split()]
-        if way == "killed":
+        try:
+            children = [psutil.Process(int(pid)) for pid in owner.stdout.readline().split()]
+            assert owner.stdout.readline() == "inside\n"
+            if way == "ends without close":
+                owner.communicate("\n", timeout=30)
+                assert owner.returncode == 0
+        finally:
             owner.kill()
-        else:
-            owner.communicate("\n", timeout=30)
-            assert owner.returncode == 0
     assert len(children) == 5
     _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []

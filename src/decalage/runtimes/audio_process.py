@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -31,8 +30,7 @@ _SLOTS = 8
 _TAKEN, _STOP = "taken", "stop"
 
 
-_GRACE_S = 5.0
-"""A source whose owner is gone has this long to stop by itself."""
+_ENDED = "the process that captured the sound has ended"
 
 
 def packed(source: AudioSource) -> bytes | None:
@@ -67,7 +65,8 @@ class CapturedElsewhere:
     def __iter__(self) -> Iterator[AudioChunk]:
         """Raises what the source raised, ``DamagedInputError`` when its process is gone."""
         try:
-            heard(self._process, self._connection)
+            if not heard(self._process, self._connection):
+                raise DamagedInputError(_ENDED)
             while (told := self._told()) is not None:
                 if isinstance(told, BaseException):
                     raise told
@@ -100,7 +99,7 @@ class CapturedElsewhere:
         try:
             told: tuple[int, int, int] | BaseException | None = self._connection.recv()
         except (EOFError, OSError) as error:
-            raise DamagedInputError("the process that captured the sound has ended") from error
+            raise DamagedInputError(_ENDED) from error
         return told
 
     def _send(self, word: str) -> None:
@@ -146,12 +145,17 @@ def _listen(
     try:
         while True:
             if connection.recv() == _STOP:
-                source.stop()
+                _stop(source)
             else:
                 slots.release()
     except (EOFError, OSError):
         deserted.set()
-    source.stop()
+    _stop(source)
     slots.release()  # whoever waits for one sees that nobody reads
-    threading.Event().wait(_GRACE_S)
-    os._exit(1)  # the source does not stop, and nobody is left to end it
+
+
+def _stop(source: AudioSource) -> None:
+    try:
+        source.stop()
+    except Exception:
+        logger.exception("%r does not stop", source)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import atexit
 import logging
 import multiprocessing
+import os
 import pickle
 import signal
 import threading
@@ -39,6 +40,9 @@ START_LIMIT_S = 300.0
 END_LIMIT_S = 5.0
 """A killed process is gone in milliseconds; one that is not by then is left to the system."""
 
+_GRACE_S = 2.0
+"""A child whose owner is gone has this long to end by itself."""
+
 _OWNERS_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _GUARD_HINT = "a script that starts processes needs: if __name__ == '__main__':"
@@ -55,8 +59,11 @@ def spawn(name: str, main: Callable[..., None], *args: Any) -> tuple[BaseProcess
     try:
         with _signals_held():
             process.start()
-    except BaseException:
+    except BaseException:  # a signal that was held comes here, when the process is there
         ours.close()
+        if process.pid is not None:
+            end(process)
+            gone(process)
         raise
     finally:
         theirs.close()  # so that the end of the child is the end of the pipe
@@ -105,14 +112,16 @@ class Child:
         self.name = name
         self._make = make
         self._args = args
+        self.pid = 0
+        """The process now in service, or the last that was."""
         self._lock = threading.Lock()
         self._turn = 0
         self._closed = False
         self._lost: str | None = None
         self._answered: list[RemoteCall] = []
-        self._start()
         # Closed, not killed: a worker that is still at work must not start another.
         atexit.register(self.close)
+        self._start()
 
     def __repr__(self) -> str:
         return f"<Child {self.name} {self.pid}>"
@@ -120,7 +129,6 @@ class Child:
     def _start(self) -> None:
         self._process, self._connection = spawn(self.name, _serve, self._make, *self._args)
         self.pid = self._process.pid or 0
-        """The process now in service, or the last that was."""
 
     def ready(self) -> None:
         """Wait until the service is made. Raises what making it raised, ``WorkerLostError`` if it died."""
@@ -202,7 +210,8 @@ class Child:
 
     def _kill(self, why: str) -> None:
         self._lost = self._lost or why
-        end(self._process)
+        if self.pid:
+            end(self._process)
 
     def _bury(self) -> None:
         end(self._process)
@@ -241,19 +250,31 @@ def _begin(main: Callable[..., None], level: int, *args: Any) -> None:
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _OWNERS_SIGNALS)
+    threading.Thread(target=_outlive_nobody, name="owner", daemon=True).start()
     logging.basicConfig(level=level, format="%(levelname)s %(processName)s %(name)s: %(message)s")
     main(*args)
 
 
+def _outlive_nobody() -> None:
+    """End this process when its owner is gone and it has not ended by itself, in a call that hangs."""
+    owner = multiprocessing.parent_process()
+    assert owner is not None  # noqa: S101 - a child
+    wait([owner.sentinel])
+    threading.Event().wait(_GRACE_S)
+    os._exit(1)
+
+
 def _serve(connection: Connection, make: Callable[..., object], *args: object) -> None:
     """Make the service and answer calls until the owner lets go of the pipe."""
+    told: BaseException | None = None
     try:
         service = make(*args)
     except BaseException as error:
-        connection.send(sendable(error))
-        return
+        told = sendable(error if isinstance(error, Exception) else EngineError(reason(error)))
     try:
-        connection.send(None)
+        connection.send(told)
+        if told is not None:
+            return
         while True:
             method, given = connection.recv()
             start, failed = time.monotonic(), False

@@ -82,7 +82,7 @@ class ProcessesRuntime(StagedRuntime):
     @property
     def captures(self) -> dict[str, int]:
         """Process id by stream of each capture that has a process of its own."""
-        return {stream: capture.pid for stream, capture in self._captures.items()}
+        return {stream: capture.pid for stream, capture in list(self._captures.items())}
 
     def _segmenter(self, stream: str, options: SegmenterOptions) -> Segmenter:
         return RemoteSegmenter(self._segmenting, stream, options)
@@ -103,7 +103,9 @@ class ProcessesRuntime(StagedRuntime):
 
     def _forget(self, stream: str) -> None:
         self._segmenting.forget(stream)
-        self._captures.pop(stream, None)
+        capture = self._captures.pop(stream, None)
+        if capture is not None:
+            capture.kill()  # its source may not have heard that it should stop
 
     def _cut(self, stream: RuntimeStream) -> Job | None:
         return self._calls.cut(stream, self._vad_child)
@@ -148,8 +150,8 @@ class ProcessesRuntime(StagedRuntime):
                 left -= 1
                 if self._closed or not job.stream.wants(job):
                     raise
-                self._calls.mark("worker replaced", f"{child.name}: {lost}")
                 child.restart()
+                self._calls.mark("worker replaced", f"{child.name}: {lost}")
                 if not left:
                     raise
                 self._calls.mark("retry", f"{job.stream.name}#{job.utterance.index} on {child.name}")

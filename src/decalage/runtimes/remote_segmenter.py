@@ -140,8 +140,8 @@ class SegmenterDesk:
 
     def replace(self, error: WorkerLostError) -> None:
         """A fresh process; every stream has to be opened again."""
-        self._mark("worker replaced", str(error))
         self._child.restart()
+        self._mark("worker replaced", str(error))
         self.life += 1
 
     def close(self) -> None:

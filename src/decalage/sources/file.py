@@ -28,6 +28,8 @@ _EXACT = ("flac", "mov", "aiff")
 """Containers whose stated length is counted, not guessed from a bit rate."""
 _SHORT_S = 0.5
 """A file this much shorter than it says has lost its end."""
+_OF_THIS_PROCESS = (("/", "dev"), ("/", "proc"))
+"""Where a path means something else in another process."""
 
 
 class FileSource:
@@ -57,9 +59,10 @@ class FileSource:
     def __reduce__(self) -> tuple[type[FileSource], tuple[str]]:
         """Goes to another process before it is iterated, and is opened again there.
 
-        Raises ``PicklingError`` for a URL or a pipe: what it has given it does not give twice.
+        Raises ``PicklingError`` for a URL or a pipe, which do not give twice what they have given, and
+        for a path such as ``/dev/fd/3`` that means something else there.
         """
-        if self._path is None or not self._path.is_file():
+        if self._path is None or not self._path.is_file() or self._path.parts[:2] in _OF_THIS_PROCESS:
             raise PicklingError(f"{self.name} is open here")
         return FileSource, (self.name,)
 
