@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
@@ -106,11 +106,10 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
     return Settings(**{**given, "targets": tuple(given["targets"])})
 
 
-def main() -> None:
-    """The process's edge: whatever fails becomes the line that the launcher reads."""
+def serve(work: Callable[[Mapping[str, Any]], Measured]) -> None:
+    """A process's edge: one request, one result; whatever fails becomes the line the launcher reads."""
     try:
-        request = json.load(sys.stdin)
-        result = measured(request["audio"], settings_of(request["settings"]))
+        result = work(json.load(sys.stdin))
     except DecalageError as error:
         result = {"error": one_line(error)}
     except Exception as error:
@@ -119,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":  # spawned children import this module too
-    main()
+    serve(lambda request: measured(request["audio"], settings_of(request["settings"])))

@@ -1,10 +1,11 @@
-"""Starts a cell in a fresh process and reads its answer."""
+"""Puts a question to a module in a fresh process and reads its answer."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from decalage.app.bench.cell import Measured
@@ -17,17 +18,20 @@ _START_LIMIT_S = 300.0
 """… and this long beside it, to load models on a slow disk."""
 
 
-def launch(cell: Cell) -> Measured:
-    """Measure ``cell`` in a process of its own; what fails there is in the result's ``error``.
+def launch(cell: Cell, module: str = "decalage.app.bench.cell") -> Measured:
+    """Measure ``cell`` by ``module`` in a process of its own, as ``ask``."""
+    return ask(module, cell.request(), _START_LIMIT_S + _PATIENCE * cell.audio.seconds)
+
+
+def ask(module: str, request: Mapping[str, Any], limit_s: float) -> Measured:
+    """What ``module``, run in a process of its own, says to ``request``; what fails is in its ``error``.
 
     An interrupt ends that process and goes on to the caller.
     """
-    limit_s = _START_LIMIT_S + _PATIENCE * cell.audio.seconds
-    command = [sys.executable, "-P", "-m", "decalage.app.bench.cell"]
     try:
         done = subprocess.run(  # noqa: S603 - our own program
-            command,
-            input=json.dumps(cell.request()),
+            [sys.executable, "-P", "-m", module],
+            input=json.dumps(request),
             capture_output=True,
             encoding="utf-8",
             errors="replace",

@@ -15,6 +15,16 @@ Launch = Callable[[Cell], Measured]
 Tell = Callable[[str], None]
 
 
+def told(result: Measured) -> str:
+    """A result in a few words."""
+    if result["error"] is not None:
+        return f"failed: {result['error']}"
+    summary = result["summary"]
+    if summary["rtf"] is not None:
+        return f"RTF {summary['rtf']:.3f}"
+    return f"lag {summary['lag']['p50']:.2f} s" if summary["lag"] else "no captions"
+
+
 @dataclass(slots=True)
 class Outcome:
     """What came of a plan."""
@@ -42,6 +52,8 @@ class Measurement:
     again: bool = False
     """Measure even what is saved."""
     budget_s: float | None = None
+    noun: str = "cells"
+    describe: Callable[[Measured], str] = told
 
     def run(self, cells: Sequence[Cell]) -> Outcome:
         """Measure ``cells``, telling the time it takes first. An interrupt ends it between two cells."""
@@ -69,7 +81,7 @@ class Measurement:
         self, chosen: Sequence[Cell], left: Sequence[Cell], found: dict[Cell, Measured], cost_s: float
     ) -> None:
         known = f", {len(found)} of them saved" if found else ""
-        self.tell(f"{len(chosen)} cells{known}, about {minutes(cost_s)}")
+        self.tell(f"{len(chosen)} {self.noun}{known}, about {minutes(cost_s)}")
         if left:
             self.tell(f"left out for the budget: {', '.join(left_out(left))}")
 
@@ -89,7 +101,7 @@ class Measurement:
             _learn(estimates, cell, result)
             to_come_s = sum(map(estimates.seconds, missing[number:]))
             more = f"; about {minutes(to_come_s)} more" if number < len(missing) else ""
-            self.tell(f"{number}/{len(missing)} {cell.name}: {told(result)}{more}")
+            self.tell(f"{number}/{len(missing)} {cell.name}: {self.describe(result)}{more}")
 
     def _one(self, cell: Cell) -> Measured:
         began = datetime.now(UTC).isoformat(timespec="seconds")
@@ -102,16 +114,6 @@ class Measurement:
 def _learn(estimates: Estimates, cell: Cell, result: Measured) -> None:
     if result["error"] is None:
         estimates.learn(cell, result["summary"]["rtf"], result["summary"]["cold_start_s"])
-
-
-def told(result: Measured) -> str:
-    """A result in a few words."""
-    if result["error"] is not None:
-        return f"failed: {result['error']}"
-    summary = result["summary"]
-    if summary["rtf"] is not None:
-        return f"RTF {summary['rtf']:.3f}"
-    return f"lag {summary['lag']['p50']:.2f} s" if summary["lag"] else "no captions"
 
 
 def minutes(seconds: float) -> str:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,32 @@ def _joined(captions: Sequence[Mapping[str, Any]], language: str) -> str:
 
 
 def _wer(reference: str, heard: str, language: str) -> float | None:
-    """Per cent, after Whisper's normalizer; None where the reference holds no word."""
+    """Per cent; None where the reference holds no word."""
+    errors, words = word_errors(reference, heard, language)
+    return 100 * errors / words if words else None
+
+
+def word_errors(reference: str, heard: str, language: str) -> tuple[int, int]:
+    """Errors, and words of the reference, after Whisper's normalizer for ``language``. Needs the extra."""
     import jiwer  # noqa: PLC0415 - an extra
-    from whisper_normalizer.basic import BasicTextNormalizer  # noqa: PLC0415
+
+    normalize = _normalizer(language)
+    words = normalize(reference).strip()
+    said = normalize(heard).strip()
+    if not words:
+        return len(said.split()), 0
+    counted = jiwer.process_words(words, said)
+    errors = counted.substitutions + counted.deletions + counted.insertions
+    return errors, counted.hits + counted.substitutions + counted.deletions
+
+
+@cache
+def _normalizer(language: str) -> Callable[[str], str]:
+    from whisper_normalizer.basic import BasicTextNormalizer  # noqa: PLC0415 - an extra
     from whisper_normalizer.english import EnglishTextNormalizer  # noqa: PLC0415
 
-    normalize = EnglishTextNormalizer() if language == "en" else BasicTextNormalizer()
-    words = normalize(reference)
-    return 100 * float(jiwer.wer(words, normalize(heard))) if words.strip() else None
+    made: Callable[[str], str] = EnglishTextNormalizer() if language == "en" else BasicTextNormalizer()
+    return made
 
 
 def _chrf(reference: str, translated: str) -> float:

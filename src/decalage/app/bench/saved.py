@@ -15,7 +15,17 @@ from decalage.errors import OutputError
 from decalage.sinks.output import write_whole
 from decalage.store.files import cache_folder
 
-_MEASURED = ("flow", "runtimes", "sources", "stages", "app/bench/cell.py", "app/compose.py", "app/tally.py")
+_MEASURED = (
+    "config.py",
+    "flow",
+    "runtimes",
+    "sources",
+    "stages",
+    "app/bench/cell.py",
+    "app/compose.py",
+    "app/settings.py",
+    "app/tally.py",
+)
 """The code that a result depends on: a change there makes the saved cells those of another program."""
 
 
@@ -25,10 +35,14 @@ def default_folder() -> Path:
 
 
 class SavedCells:
-    """A folder of results, one file a cell. Damaged files count as absent."""
+    """A folder of results, one file a cell. Damaged files count as absent.
 
-    def __init__(self, folder: Path) -> None:
+    ``also`` names more code that these results depend on.
+    """
+
+    def __init__(self, folder: Path, also: tuple[str, ...] = ()) -> None:
         self._folder = folder
+        self._also = also
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -50,22 +64,23 @@ class SavedCells:
         write_whole(str(self._path(cell)), json.dumps(result, ensure_ascii=False) + "\n")
 
     def _path(self, cell: Cell) -> Path:
-        return self._folder / f"{key(cell)}.json"
+        return self._folder / f"{key(cell, self._also)}.json"
 
 
-def key(cell: Cell) -> str:
-    """Names settings, sound, repeat, program and machine of ``cell``."""
-    settings = cell.request()["settings"]
-    depends = [settings, cell.audio.sha256, cell.repeat, code(), versions(), cpu_name(), available_cores()]
+def key(cell: Cell, also: tuple[str, ...] = ()) -> str:
+    """Names what was asked, sound, repeat, program and machine of ``cell``; not where the sound lies."""
+    asked = {name: value for name, value in cell.request().items() if name != "audio"}
+    program = [code(also), versions(), cpu_name(), available_cores()]
+    depends = [asked, cell.audio.sha256, cell.repeat, *program]
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @cache
-def code() -> str:
-    """A hash of the modules that are measured."""
+def code(also: tuple[str, ...] = ()) -> str:
+    """A hash of the modules that are measured, and of the files ``also``."""
     root = Path(__file__).parents[2]
     digest = hashlib.sha256()
-    for place in _MEASURED:
+    for place in (*_MEASURED, *also):
         found = root / place
         for path in [found] if found.is_file() else sorted(found.rglob("*.py")):
             digest.update(path.relative_to(root).as_posix().encode())

@@ -62,7 +62,7 @@ class Section:
     title: str
     head: Sequence[str]
     lines: Sequence[Sequence[str]]
-    paper: frozenset[int]
+    paper: frozenset[int] = frozenset()
     """The lines that are the paper's, not measured."""
 
 
@@ -172,7 +172,7 @@ def print_tables(report: Mapping[str, Any], console: Console) -> None:
     """All tables, notes and failures."""
     for section in sections(report):
         for part in split(section, console.width):
-            console.print(_table(part))
+            console.print(as_table(part))
     for note in _NOTES:
         console.print(note, style="dim")
     for told in disturbance(report):
@@ -212,7 +212,8 @@ def _widths(section: Section) -> list[int]:
     ]
 
 
-def _table(section: Section) -> Table:
+def as_table(section: Section) -> Table:
+    """For the screen."""
     table = Table(title=section.title, title_justify="left", title_style="bold")
     for number, (heading, wide) in enumerate(zip(section.head, _widths(section), strict=True)):
         table.add_column(heading, justify="right" if number else "left", width=wide)
@@ -225,17 +226,21 @@ def markdown(report: Mapping[str, Any]) -> str:
     """All tables as Markdown, the paper's numbers in italics."""
     machine = report["machine"]
     parts = [f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; `{report['command']}`"]
-    for section in sections(report, full=True):
-        lines = [list(section.head), ["---", *["--:"] * (len(section.head) - 1)]]
-        for number, line in enumerate(section.lines):
-            lines.append([f"*{cell}*" if number in section.paper else cell for cell in line])
-        body = "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
-        parts.append(f"**{section.title}**\n\n{body}")
+    parts += map(as_markdown, sections(report, full=True))
     parts += [*_NOTES, *disturbance(report)]
     parts += [f"Failed: {told}" for told in failures(report)]
     if report["left_out"]:
         parts.append(f"Left out for the budget: {', '.join(report['left_out'])}")
     return "\n\n".join(parts) + "\n"
+
+
+def as_markdown(section: Section) -> str:
+    """A title and a table."""
+    lines = [list(section.head), ["---", *["--:"] * (len(section.head) - 1)]]
+    for number, line in enumerate(section.lines):
+        lines.append([f"*{cell}*" if number in section.paper else cell for cell in line])
+    body = "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
+    return f"**{section.title}**\n\n{body}"
 
 
 def _escaped(cell: str) -> str:
