@@ -11,8 +11,8 @@ Pace: TypeAlias = Literal["realtime", "max"]
 RuntimeName: TypeAlias = Literal["sequential", "pipeline", "pool", "processes", "asyncio"]
 
 Stability: TypeAlias = Literal["fast", "balanced", "reading"]
-"""``fast`` shows every hypothesis whole, ``balanced`` without its newest words unless two agree on
-them, ``reading`` never takes back a word shown."""
+"""``fast`` shows every hypothesis whole, ``reading`` what two in a row agree on and never takes it back,
+``balanced`` the older part of that, which the settled caption may correct."""
 
 _FRAME_S = 0.032
 """One step of voice activity detection: 512 samples."""
@@ -42,7 +42,7 @@ class SegmenterOptions:
     post_roll_s: float = 0.2
     """Sound kept after the last speech frame, at most ``end_silence_s``."""
     patient_s: float = 5.0
-    """Utterances longer than this end at shorter and shorter silences, a third at the hard cap."""
+    """Utterances longer than this end at shorter and shorter silences, a seventh at the hard cap."""
     max_utterance_s: float = 15.0
     """Hard cap: longer speech is cut at its quietest point."""
     pause_s: float | None = None
@@ -50,7 +50,7 @@ class SegmenterOptions:
     have if speech does not go on; None for none. At least ``post_roll_s``, at most the shortest end
     silence."""
     revise_s: float | None = None
-    """A provisional utterance for each so many seconds of speech; None for none."""
+    """A provisional utterance for each so many seconds of speech, fewer of a long one; None for none."""
     finished_silence_s: float | None = None
     """End silence once the text of the pause says that the sentence is over; None as any other."""
     open_silence_s: float | None = None
@@ -77,8 +77,8 @@ class SegmenterOptions:
 FORESEEN_FINISHED_S = 0.45
 FORESEEN_OPEN_S = 0.7
 """End silences of a live stream once the text of a pause is known."""
-SKETCH_EVERY_S = 0.7
-"""Speech from one partial caption to the next."""
+SKETCH_EVERY_S = 0.4
+"""Speech from one partial caption to the next, while the utterance is short."""
 
 UNHURRIED = SegmenterOptions(
     end_silence_s=1.5, pre_roll_s=1.5, post_roll_s=1.5, patient_s=15.0, max_utterance_s=27.0

@@ -2,8 +2,9 @@
 
 Two hypotheses of the same speech in a row agree on a prefix; LocalAgreement takes that for settled
 (Liu et al., *Low-Latency Sequence-to-Sequence Speech Recognition and Translation by Partial
-Hypothesis Selection*, 2020). Holding back the last words keeps most corrections off the screen
+Hypothesis Selection*, 2020). Holding back the newest words keeps most corrections off the screen
 (mask-k: Arivazhagan et al., *Re-translation versus Streaming for Simultaneous Translation*, 2020).
+A re-translated sentence changes from an early word on, so here the mask is a share, not a number.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from difflib import SequenceMatcher
 
 from decalage.config import Stability
 
-_MASKED = 2
-"""Words that ``balanced`` holds back of what only one hypothesis says."""
+_BALANCED_SHARE = 0.4
+"""Of the words of a hypothesis ``balanced`` shows so many, if the one before it agrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,11 @@ class GrowingText:
         self._last = words
         spliced = continued(self._held, words)
         kept = len(spliced) - len(words) + agreed  # the agreed words, counted in the spliced text
+        if self._stability == "balanced":
+            kept = min(kept, int(_BALANCED_SHARE * len(spliced)))
         if kept > len(self._held):
             self._held = spliced[:kept]
-        if self._stability == "reading":
-            shown = self._held
-        elif self._stability == "fast":
-            shown = spliced
-        else:
-            shown = spliced[: max(len(self._held), len(spliced) - _MASKED)]
+        shown = spliced if self._stability == "fast" else self._held
         return Shown(" ".join(shown), len(" ".join(self._held)))
 
     def settle(self, text: str) -> str:

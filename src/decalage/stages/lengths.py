@@ -9,7 +9,7 @@ from decalage.audio import SAMPLE_RATE
 from decalage.config import SegmenterOptions
 from decalage.speech import Ending
 
-_HURRY = 2 / 3
+_HURRY = 0.85
 """Share of the end silence that a listener no longer waits for when the hard cap is near."""
 
 
@@ -54,7 +54,7 @@ class Lengths:
     def silence_after(self, length: int, ending: Ending) -> int:
         """Frames of silence that end an utterance of ``length`` frames whose text has this ``ending``.
 
-        The end silence up to ``patient``, then falling evenly to a third of it at the cap: a long
+        The end silence up to ``patient``, then falling evenly to a seventh of it at the cap: a long
         utterance ends at a short pause rather than by a cut that comes seconds after its place.
         """
         waited = max(0, length - self.patient) / (self.cap - self.patient)

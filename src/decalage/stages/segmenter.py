@@ -33,8 +33,10 @@ from decalage.stages.endings import ending
 from decalage.stages.frames import Frame, quietest
 from decalage.stages.lengths import Lengths
 
-_CUT_FROM = 0.6
-"""A cut at the hard cap falls in the last 40 % of the utterance."""
+_CUT_FROM = 0.8
+"""A cut at the hard cap falls in the last fifth of the utterance: who waits for it waits 3 s at most."""
+_REVISE_SHARE = 0.12
+"""A long utterance is revised less often: each time costs more and says less that is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,8 @@ class VadSegmenter:
         self._held.append(Frame(self._partial[: self._filled].copy(), probability, self._voiced))
         self._filled = 0
         if self._voiced:
+            if not self._spoken:
+                self._revised = len(self._held) - 1  # what was held before is no speech
             self._run += len(self._held[-1].samples)
             self._spoken = len(self._held)
             self._ending = "unclear"
@@ -216,10 +220,9 @@ class VadSegmenter:
     @property
     def _due(self) -> bool:
         """Whether enough was said since the last provisional utterance."""
-        every = self._lengths.revise
-        return (
-            every is not None and self._confirmed and self._voiced and self._spoken - self._revised >= every
-        )
+        if self._lengths.revise is None or not (self._confirmed and self._voiced):
+            return False
+        return self._spoken - self._revised >= max(self._lengths.revise, _REVISE_SHARE * self._spoken)
 
     def _revise(self, count: int, *, paused: bool) -> Utterance:
         """What the next utterance would be if it ended after ``count`` held frames; they stay held."""
