@@ -49,7 +49,8 @@ ADAPTERS = {
     "psutil": ("app/tally.py", "app/machine.py", "app/bench/machine.py"),
     "jiwer": ("app/bench/quality.py",),
     "whisper_normalizer": ("app/bench/quality.py",),
-    "sacrebleu": ("app/bench/quality.py",),
+    "sacrebleu": ("app/bench/quality.py", "app/evaluate/translations.py"),
+    "omnisteval": ("app/evaluate/longform.py",),
     "rich": (
         "sinks/terminal.py",
         "sinks/summary.py",
@@ -58,6 +59,8 @@ ADAPTERS = {
         "app/compose.py",
         "app/bench/tables.py",
         "app/commands/bench.py",
+        "app/evaluate/tables.py",
+        "app/commands/evaluate.py",
     ),
     "matplotlib": ("app/bench/plot.py",),
     "tomlkit": ("app/advise/save.py",),

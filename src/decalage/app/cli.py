@@ -10,6 +10,7 @@ import click
 from decalage.app.commands.advise import advise
 from decalage.app.commands.bench import bench
 from decalage.app.commands.doctor import doctor
+from decalage.app.commands.evaluate import evaluate
 from decalage.app.commands.models import models
 from decalage.app.commands.translate import translate
 from decalage.errors import DecalageError, one_line
@@ -36,6 +37,7 @@ def command() -> None:
 
 command.add_command(translate)
 command.add_command(bench)
+command.add_command(evaluate)
 command.add_command(advise)
 command.add_command(models)
 command.add_command(doctor)

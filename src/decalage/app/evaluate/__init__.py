@@ -1,0 +1,1 @@
+"""Quality and lag against references: manifests, recordings streamed one by one, figures, comparison."""
