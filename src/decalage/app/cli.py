@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from decalage.app.allocator import share_arenas
 from decalage.app.commands.advise import advise
 from decalage.app.commands.bench import bench
 from decalage.app.commands.doctor import doctor
@@ -45,6 +46,7 @@ command.add_command(doctor)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    share_arenas()
     try:
         code = command.main(arguments, prog_name="decalage", standalone_mode=False)
     except click.ClickException as error:

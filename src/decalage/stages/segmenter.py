@@ -19,7 +19,6 @@ an utterance or as non-speech. That is the exact partition.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -32,31 +31,12 @@ from decalage.speech import Ending, MissingSound, Segment, Transcript, Utterance
 from decalage.stages.endings import ending
 from decalage.stages.frames import Frame, quietest
 from decalage.stages.lengths import Lengths
+from decalage.stages.tally import SegmenterStatistics
 
 _CUT_FROM = 0.8
 """A cut at the hard cap falls in the last fifth of the utterance: who waits for it waits 3 s at most."""
 _REVISE_SHARE = 0.12
 """A long utterance is revised less often: each time costs more and says less that is new."""
-
-
-@dataclass(frozen=True, slots=True)
-class SegmenterStatistics:
-    """Where every sample went: samples_in = in_utterances + non_speech + missed + held."""
-
-    samples_in: int
-    """Samples that reached us: fed, or dropped after capture."""
-    in_utterances: int
-    non_speech: int
-    missed: int
-    """Samples captured and then dropped, told by ``miss``."""
-    held: int
-    """Samples not decided on yet; 0 after ``finish``."""
-    held_peak: int
-    uncaptured: int
-    """Samples that never reached us: not part of ``samples_in``."""
-    utterances: int
-    cuts: int
-    """Utterances ended by the hard cap."""
 
 
 class VadSegmenter:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
+from decalage.app.allocator import share_arenas
 from decalage.app.bench.complexity import own_lines
 from decalage.app.bench.machine import Neighbours, Parts
 from decalage.app.bench.verdicts import keeps_up, lost, order_violations
@@ -108,6 +109,7 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
 
 def serve(work: Callable[[Mapping[str, Any]], Measured]) -> None:
     """A process's edge: one request, one result; whatever fails becomes the line the launcher reads."""
+    share_arenas()
     try:
         result = work(json.load(sys.stdin))
     except DecalageError as error:
