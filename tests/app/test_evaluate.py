@@ -75,7 +75,7 @@ def test_a_recording_is_scored_at_speaking_pace_and_not_again_on_a_rerun(
     written = ["--json", str(tmp_path / "a.json"), "--logs", str(tmp_path)]
     code, out, err = evaluated(capsys, *asked, *written)
     assert code == 0
-    assert "1 runs, about" in err
+    assert "1 run, about" in err
     assert "en speech" in out
     report = json.loads((tmp_path / "a.json").read_text("utf-8"))
     [row] = report["sets"]
@@ -90,7 +90,7 @@ def test_a_recording_is_scored_at_speaking_pace_and_not_again_on_a_rerun(
     assert len(json.loads(line)["emission_ca"]) == len(json.loads(line)["prediction"].split())
     code, again, err = evaluated(capsys, *asked)
     assert code == 0
-    assert "1 of them saved, about 0 s" in err
+    assert "1 run, 1 of them saved, about 0 s" in err
     assert again == out
 
 

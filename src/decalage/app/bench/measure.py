@@ -52,7 +52,7 @@ class Measurement:
     again: bool = False
     """Measure even what is saved."""
     budget_s: float | None = None
-    noun: str = "cells"
+    noun: str = "cell"
     describe: Callable[[Measured], str] = told
 
     def run(self, cells: Sequence[Cell]) -> Outcome:
@@ -81,7 +81,8 @@ class Measurement:
         self, chosen: Sequence[Cell], left: Sequence[Cell], found: dict[Cell, Measured], cost_s: float
     ) -> None:
         known = f", {len(found)} of them saved" if found else ""
-        self.tell(f"{len(chosen)} {self.noun}{known}, about {minutes(cost_s)}")
+        plural = self.noun if len(chosen) == 1 else f"{self.noun}s"
+        self.tell(f"{len(chosen)} {plural}{known}, about {minutes(cost_s)}")
         if left:
             self.tell(f"left out for the budget: {', '.join(left_out(left))}")
 

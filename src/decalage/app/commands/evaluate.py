@@ -179,13 +179,13 @@ def run(manifest: Path, settings: Settings, asked: _Asked) -> int:
         saved=SavedCells(asked.results or cache_folder().parent / "evaluate", CODE),
         tell=_tell,
         again=asked.again,
-        noun="runs",
+        noun="run",
         describe=_described,
     )
     machine = describe_machine()
     outcome = measurement.run(list(dict.fromkeys(cells.values())))
     if outcome.interrupted:
-        _tell(f"stopped; {len(outcome.results)} runs are saved, the same command goes on from there")
+        _tell(f"stopped; {len(outcome.results)} of them are saved, the same command goes on from there")
         return INTERRUPTED
     circumstances = Circumstances(
         command=shlex.join(["decalage", *sys.argv[1:]]),

@@ -41,7 +41,7 @@ def figures(recording: Recording, result: Measured, settings: Settings) -> Figur
         return known
     if recording.path is None:
         return {**known, **_read(known["target"], result)}
-    return {**known, **_heard(recording, known, result, options.source)}
+    return {**known, **_heard(recording, known, result, settings)}
 
 
 def _read(target: str, result: Measured) -> Figures:
@@ -53,34 +53,59 @@ def _read(target: str, result: Measured) -> Figures:
     }
 
 
-def _heard(recording: Recording, known: Figures, result: Measured, source: str) -> Figures:
-    events, target, summary = result["events"], known["target"], result["summary"]
-    settled = [event for event in events if event["type"] != "partial"]
-    captions = [event for event in settled if event["type"] == "caption"]
-    live = summary["rtf"] is None
+def _heard(recording: Recording, known: Figures, result: Measured, settings: Settings) -> Figures:
+    events, target, source = result["events"], known["target"], settings.stream_options().source
+    captions = [event for event in events if event["type"] == "caption"]
     heard = " ".join(caption["text"].get(source, "") for caption in captions)
-    shown = list(histories(events, target).values())
-    spans = _speech(result["voiced"], result["onset"])
-    speech = [(span.start, span.end) for span in recording.speech] or spans
-    said = summary["audio_s"] - result["tail_s"]
     return {
-        "seconds": said,
+        "seconds": result["summary"]["audio_s"] - result["tail_s"],
         "heard": heard,
         "translated": " ".join(caption["text"].get(target, "") for caption in captions),
         **_words(known["transcript"], heard, source),
+        **_delays(recording, captions, target, result),
+        **_grown(events, target, grows=settings.grows),
+        **_covered(recording, captions, result),
+        **_cost(result),
+    }
+
+
+def _delays(recording: Recording, captions: Sequence[Event], target: str, result: Measured) -> Figures:
+    """Seconds; empty and None at full speed."""
+    live = result["summary"]["rtf"] is None
+    events, spans = result["events"], _speech(result)
+    begin = _beginning(recording, spans, result) if live else None
+    return {
         "lags": [caption["lag"] for caption in captions if caption["lag"] is not None],
         "latencies": [caption["latency"] for caption in captions if caption["latency"] is not None],
         "first_words": _first_words(events, target, spans) if live else [],
-        "first_caption": _first_caption(events, target, _beginning(recording, spans, result))
-        if live
-        else None,
-        "partials": len(events) - len(settled),
+        "first_caption": _first_caption(events, target, begin),
+    }
+
+
+def _grown(events: Sequence[Event], target: str, *, grows: bool) -> Figures:
+    """How captions came to be what they are; ``partials`` is None where none were asked for."""
+    shown = list(histories(events, target).values())
+    return {
+        "partials": sum(event["type"] == "partial" for event in events) if grows else None,
         "erased_words": sum(map(erased, shown)),
         "shown_words": sum(len(history[-1].words) for history in shown),
         "emissions": [list(emission) for history in shown for emission in emissions(history)],
+    }
+
+
+def _covered(recording: Recording, captions: Sequence[Event], result: Measured) -> Figures:
+    speech = [(span.start, span.end) for span in recording.speech] or _speech(result)
+    return {
         "speech_s": sum(end - start for start, end in speech),
         "captioned_s": overlap(speech, [(each["start"], each["end"]) for each in captions]),
         "utterances_s": [each["end"] - each["start"] for each in captions],
+    }
+
+
+def _cost(result: Measured) -> Figures:
+    """As in the run's summary."""
+    summary = result["summary"]
+    return {
         "service_s": summary["load"] * summary["audio_s"],
         **{name: summary[name] for name in ("captions", "failures", "rejected", "gaps", "dropped_s")},
         **{name: summary[name] for name in ("rtf", "wall_s", "cpu_percent", "memory_mb", "cold_start_s")},
@@ -96,11 +121,11 @@ def _words(transcript: str | None, heard: str, source: str) -> Figures:
     return {"errors": errors, "words": words}
 
 
-def _speech(voiced: Spans, onset: float) -> list[tuple[float, float]]:
+def _speech(result: Measured) -> list[tuple[float, float]]:
     """Where speech is: voice activity, its first beginning put right by the level of the sound."""
-    spans = [(start, end) for start, end in voiced]
-    if spans and 0 <= spans[0][0] - onset <= _LATE_S:
-        spans[0] = (onset, spans[0][1])
+    spans = [(start, end) for start, end in result["voiced"]]
+    if spans and 0 <= spans[0][0] - result["onset"] <= _LATE_S:
+        spans[0] = (result["onset"], spans[0][1])
     return spans
 
 

@@ -21,6 +21,7 @@ _WORDS: _Columns = {
     "wer": ("WER, %", 1),
     "bleu": ("BLEU", 1),
     "chrf": ("chrF", 1),
+    "partials": ("partials", 0),
     "erasure": ("erasure", 2),
     "coverage": ("coverage, %", 0),
     "utterance_s": ("utterance, s", 1),

@@ -73,9 +73,11 @@ def _cost(heard: Sequence[Figures]) -> Totals:
         return float(sum(figure[name] for figure in heard))
 
     utterances = [each for figure in heard for each in figure["utterances_s"]]
+    grown = [figure["partials"] for figure in heard if figure["partials"] is not None]
     fast = [figure for figure in heard if figure["rtf"] is not None]
     return {
-        "erasure": _ratio(total("erased_words"), total("shown_words")) if total("partials") else None,
+        "erasure": _ratio(total("erased_words"), total("shown_words")) if grown else None,
+        "partials": sum(grown) if grown else None,
         "coverage": _ratio(total("captioned_s"), total("speech_s")),
         "utterance_s": fmean(utterances) if utterances else None,
         "load": _ratio(total("service_s"), total("seconds")),
