@@ -30,9 +30,9 @@ def summary_table(summary: Summary) -> Table:
 def _rows(summary: Summary) -> list[tuple[str, str]]:
     rows = []
     if summary.lag is not None:
-        rows.append(("lag", f"{_spread(summary.lag)}   (end of speech → caption)"))
+        rows.append(("lag", f"{_spread(summary.lag)}  (after speech)"))
     if summary.latency is not None:
-        rows.append(("latency", f"{_spread(summary.latency)}   (utterance complete → caption)"))
+        rows.append(("latency", f"{_spread(summary.latency)}  (after its end was certain)"))
     if summary.rtf is not None and summary.rtf > 0:
         rows.append(("speed", f"{1 / summary.rtf:.1f} × real time (RTF {summary.rtf:.3f})"))
     told = [f"{summary.captions} captions"]
