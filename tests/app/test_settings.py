@@ -43,6 +43,8 @@ def test_an_end_silence_that_is_given_stands_whatever_the_text_says() -> None:
 
 def test_a_file_at_full_speed_is_cut_where_sentences_end() -> None:
     assert Settings(pace="max").segmenter_options() == UNHURRIED
+    grown = Settings(pace="max", partials=True).segmenter_options()
+    assert grown == replace(UNHURRIED, revise_s=SKETCH_EVERY_S)
 
 
 def test_a_time_that_is_given_stands_and_the_rest_is_as_when_live() -> None:

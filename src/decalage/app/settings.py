@@ -78,15 +78,16 @@ class Settings:
 
     def segmenter_options(self) -> SegmenterOptions:
         """Where utterances end: as for a listener, but for a file at full speed with neither time given."""
+        revise_s = SKETCH_EVERY_S if self.grows else None
         if self.pace == "max" and self.end_silence_s is None and self.max_utterance_s is None:
-            return UNHURRIED
+            return replace(UNHURRIED, revise_s=revise_s)
         live = SegmenterOptions()
         end_silence_s = live.end_silence_s if self.end_silence_s is None else self.end_silence_s
         plain = SegmenterOptions(
             end_silence_s=end_silence_s,
             post_roll_s=min(live.post_roll_s, end_silence_s),
             max_utterance_s=self.max_utterance_s or live.max_utterance_s,
-            revise_s=SKETCH_EVERY_S if self.grows else None,
+            revise_s=revise_s,
         )
         if self.pace == "max" or not self.speculate:
             return plain
