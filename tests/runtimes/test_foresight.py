@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -121,6 +123,28 @@ def test_partials_rise_and_none_comes_of_an_utterance_that_is_settled(name: str)
             settled = event.index
 
 
+def test_what_was_never_shown_is_not_held_against_the_settled_text(name: str) -> None:
+    class Saying(FakeRecognizer):
+        """Agrees with itself twice and then says something else."""
+
+        texts = ("we think that it", "we think that it", "he thinks that it is so")
+
+        def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
+            super().recognize(utterance, options)
+            return Transcript(self.texts[len(self.calls) - 1], options.language)
+
+    asked = Gate(opened=True)
+    quiet = StreamOptions(partials=False, stability="reading", pace="realtime", targets=("en",))
+    with running(name, blueprint(Saying(gate=asked))) as runtime:
+        stream = runtime.open(quiet)
+        for count in range(2):
+            stream.feed(sound(tone(7, 0.1), first=1600 * count))
+            asked.wait_arrived(count + 1)
+        stream.feed(sound(tone(7, 0.05), silence(0.05), first=3200))
+        stream.finish()
+        assert texts(list(stream)) == ["he thinks that it is so"]
+
+
 def test_without_partials_none_is_told(name: str) -> None:
     with running(name, blueprint()) as runtime:
         events = fed(runtime.open(StreamOptions(pace="realtime")), speech([1, 2, 3], 0.4))
@@ -151,6 +175,34 @@ def test_a_sketch_held_back_is_done_when_the_one_before_it_ends(name: str) -> No
         two.feed(sound(tone(2, 0.1)))
         gate.open()
         assert [next(iter(stream)).type for stream in (one, two)] == ["partial", "partial"]
+
+
+def test_nothing_is_kept_of_a_sketch_that_comes_after_its_caption(name: str) -> None:
+    late = Gate()
+
+    class Slow(FakeRecognizer):
+        """The first call is held, the others are not."""
+
+        def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
+            outcome = super().recognize(utterance, options)
+            if len(self.calls) == 1:
+                late.pass_through()
+            return outcome
+
+    with running(name, blueprint(Slow()), workers=2) as runtime:
+        stream = runtime.open(replace(LIVE, targets=("en",)))
+        stream.feed(sound(tone(1, 0.1)))
+        late.wait_inside(1)
+        stream.feed(sound(tone(1, 0.05), silence(0.05), first=1600))
+        stream.feed(sound(tone(2, 0.05), first=3200))
+        reader = iter(stream)
+        while next(reader).type != "caption":
+            pass
+        late.open()
+        stream.finish()
+        assert [event.type for event in reader if event.type != "partial"] == ["caption"]
+    assert not stream._foresight._growing
+    assert not stream._foresight._shown
 
 
 def test_a_sketch_that_hangs_harms_only_itself(name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +13,6 @@ from decalage.errors import DecalageError
 from decalage.flow.channel import ChannelFinished
 from decalage.runtimes.intake import Intake, Missing
 from decalage.speech import Segment, Transcript, Utterance
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -47,8 +44,7 @@ class Slice:
 class Cutter:
     """For one thread at a time, but for ``hint``."""
 
-    def __init__(self, stream: str, segmenter: Segmenter, inbox: Intake) -> None:
-        self._stream = stream
+    def __init__(self, segmenter: Segmenter, inbox: Intake) -> None:
         self._segmenter = segmenter
         self._inbox = inbox
         self._heard_s = 0.0
@@ -86,6 +82,5 @@ class Cutter:
         try:
             return step()
         except Exception as error:
-            logger.debug("segmenter of %s failed", self._stream, exc_info=True)
             end = max(self._heard_s, seconds(self._inbox.expected))
             raise SegmenterFailedError(error, self._heard_s, end, samples) from error

@@ -21,9 +21,12 @@ from decalage.speech import Utterance
 
 
 class Foresight:
-    """One stream's provisional utterances. Pure: its stream guards it with a lock."""
+    """One stream's provisional utterances. Pure: its stream guards it with a lock.
 
-    def __init__(self, stability: Stability) -> None:
+    ``stability`` None: no partial is told, and so no word is held.
+    """
+
+    def __init__(self, stability: Stability | None) -> None:
         self._stability = stability
         self._newest: Utterance | None = None
         self._started = False
@@ -68,10 +71,12 @@ class Foresight:
             return _settling(event, adopter)
         if utterance is self._newest:
             self._known = event
-        if not isinstance(event, Caption) or self._shown.get(event.index, -1) >= utterance.revision:
+        if self._stability is None or not isinstance(event, Caption):
+            return None
+        if self._shown.get(event.index, -1) >= utterance.revision:
             return None
         self._shown[event.index] = utterance.revision
-        return self._partial(utterance, event)
+        return self._partial(utterance, event, self._stability)
 
     def settle(self, event: Settled) -> Settled:
         """``event`` as it is told: with what has been shown and is never taken back."""
@@ -83,11 +88,11 @@ class Foresight:
         text = {name: growing[name].settle(t) if name in growing else t for name, t in event.text.items()}
         return replace(event, text=text)
 
-    def _partial(self, utterance: Utterance, event: Caption) -> Partial | None:
+    def _partial(self, utterance: Utterance, event: Caption, stability: Stability) -> Partial | None:
         growing = self._growing.setdefault(event.index, {})
         shown = {}
         for language, text in event.text.items():
-            shown[language] = growing.setdefault(language, GrowingText(self._stability)).grow(text)
+            shown[language] = growing.setdefault(language, GrowingText(stability)).grow(text)
         if not any(each.text for each in shown.values()):
             return None
         return Partial(

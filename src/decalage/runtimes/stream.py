@@ -2,9 +2,10 @@
 
 ::
 
-    feed() ─▶ inbox ─▶ cut() ─▶ segment ─▶ (workers) ─▶ settle() ─▶ reorderer ─▶ outbox ─▶ reader
+    feed() ─▶ inbox ─▶ cut() ─▶ segment ─▶ (workers) ─▶ answer() ─▶ reorderer ─▶ outbox ─▶ reader
               bounded  only with credit ▲                                                   │
               in s     └───────────────── a credit comes back for each event taken ─────────┘
+
 No worker ever waits on a stream: ``cut`` gives None when there is no sound or no credit, and
 ``wake`` is called when that changes. Only ``feed`` (full speed) and the reader wait.
 """
@@ -64,9 +65,9 @@ class RuntimeStream:
         self._source: AudioSource | None = None
         self._lock = threading.Lock()
         self._inbox = Intake(limits.max_inbox_s, waits=options.pace == "max", clock=clock)
-        self._cutter = Cutter(name, segmenter, self._inbox)
+        self._cutter = Cutter(segmenter, self._inbox)
         self._outbox = Outbox(clock, self._taken)
-        self._foresight = Foresight(options.stability)
+        self._foresight = Foresight(options.stability if options.partials else None)
         self._ledger = Ledger(credit=limits.max_in_flight, realtime=options.pace == "realtime")
         self._pending: deque[Segment] = deque()  # what one slice gave, at most two or three
         self._origin: float | None = None
@@ -203,9 +204,12 @@ class RuntimeStream:
         with self._lock:
             if job.utterance.final:
                 return self._settle(event)
+            if self._outbox.closed or self._ledger.is_answered(event.index):
+                return False  # too late
             outcome = self._foresight.conclude(job.utterance, event)
             if isinstance(outcome, Partial):
-                return self._show(outcome)
+                self._outbox.show(outcome)
+                return True
             return outcome is not None and self._settle(outcome)
 
     def abandon(self, error: str) -> None:
@@ -282,12 +286,6 @@ class RuntimeStream:
         for ready in self._ledger.answer(self._foresight.settle(event), self.now()):
             self._outbox.put(ready)
         self._end_if_settled()
-        return True
-
-    def _show(self, partial: Partial) -> bool:
-        if not self.options.partials or self._outbox.closed or self._ledger.is_answered(partial.index):
-            return False
-        self._outbox.show(partial)
         return True
 
     def _taken(self) -> None:
