@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from decalage.audio import AudioChunk
@@ -104,8 +104,9 @@ class EngineCalls:
         index = stream.issued
         with self._clocked(Seat(None, remote=remote)) as calls:
             job = stream.cut()
-        self._spans(Span("vad", stream.name, index, 0, 0, 0, "", 0), calls)
-        self.depth(f"inbox of {stream.name}, s", stream.waiting_s)
+        if self._trace is not None:
+            self._spans("vad", stream.name, index, calls)
+            self.depth(f"inbox of {stream.name}, s", stream.waiting_s)
         return job
 
     def captured(self, source: AudioSource, stream: RuntimeStream) -> Iterator[AudioChunk]:
@@ -191,8 +192,7 @@ class EngineCalls:
             job.stream.serve(sum(call.end - call.start for call in calls))
             utterance = job.utterance
             revision = None if utterance.final else utterance.revision
-            span = Span(stage, job.stream.name, utterance.index, 0, 0, 0, "", seat.replica, revision=revision)
-            self._spans(span, calls)
+            self._spans(stage, job.stream.name, utterance.index, calls, seat.replica, revision)
 
     @contextmanager
     def _clocked(self, seat: Seat[Engine]) -> Iterator[list[RemoteCall]]:
@@ -209,22 +209,22 @@ class EngineCalls:
             else:
                 calls.append(RemoteCall(os.getpid(), start, self._clock.now(), 0.0))
 
-    def _spans(self, like: Span, calls: list[RemoteCall]) -> None:
-        """A span like ``like`` for each of ``calls``, which say when and where it was."""
+    def _spans(
+        self,
+        stage: StageName,
+        stream: str,
+        index: int,
+        calls: list[RemoteCall],
+        replica: int = 0,
+        revision: int | None = None,
+    ) -> None:
+        """A span for each of ``calls``."""
         if self._trace is None:
             return
         thread = threading.current_thread().name
         for call in calls:
-            self._trace.add(
-                replace(
-                    like,
-                    start=call.start,
-                    end=call.end,
-                    process=call.process,
-                    thread=thread,
-                    ipc_s=call.ipc_s,
-                )
-            )
+            where = (call.start, call.end, call.process, thread, replica)
+            self._trace.add(Span(stage, stream, index, *where, call.ipc_s, revision))
 
 
 def reason(error: BaseException) -> str:
