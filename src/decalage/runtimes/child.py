@@ -105,7 +105,7 @@ def sendable(error: BaseException) -> BaseException:
 
 
 class Child:
-    """A service in a process of its own. ``call`` belongs to one thread at a time, ``kill`` to any."""
+    """A service in a process of its own. ``call`` belongs to one thread at a time, ``close`` to any."""
 
     def __init__(self, name: str, make: Callable[..., object], *args: object) -> None:
         """Start ``make(*args)``, both picklable; ``ready`` tells when it is there."""
@@ -135,7 +135,8 @@ class Child:
         told = f"ended while it started; {_GUARD_HINT}"
         if not heard(self._process, self._connection, START_LIMIT_S):
             if self._process.is_alive():
-                self.kill(f"not ready within {START_LIMIT_S:g} s")
+                with self._lock:
+                    self._kill(f"not ready within {START_LIMIT_S:g} s")
             raise self._loss(told)
         error = self._receive(told)
         if error is not None:
@@ -181,11 +182,6 @@ class Child:
             with self._lock:
                 self._turn += 1
 
-    def kill(self, why: str) -> None:
-        """End the process now, in the middle of a call if need be; ``why`` is what that call says."""
-        with self._lock:
-            self._kill(why)
-
     def restart(self) -> None:
         """A fresh process in place of the one that is gone. Raises as ``ready``, also after ``close``."""
         with self._lock:
@@ -196,11 +192,11 @@ class Child:
             self._start()
         self.ready()
 
-    def close(self, why: str = "closed") -> None:
+    def close(self) -> None:
         """End it for good, without waiting. Idempotent."""
         with self._lock:
             self._closed = True
-            self._kill(why)
+            self._kill("closed")
         atexit.unregister(self.close)
 
     def bury(self) -> None:
@@ -209,6 +205,7 @@ class Child:
             self._bury()
 
     def _kill(self, why: str) -> None:
+        """End the process now, in the middle of a call if need be; ``why`` is what that call says."""
         self._lost = self._lost or why
         if self.pid:
             end(self._process)
