@@ -34,18 +34,17 @@ class Lengths:
         """``options`` for a detector whose frames have ``frame_samples``."""
         frame_s = frame_samples / SAMPLE_RATE
 
-        def frames(length_s: float | None) -> int | None:
-            return None if length_s is None else ceil(length_s / frame_s)
+        def frames(length_s: float) -> int:
+            return ceil(length_s / frame_s)
 
-        end_silence = ceil(options.end_silence_s / frame_s)
         return cls(
-            end_silence=end_silence,
-            pause=frames(options.pause_s),
-            revise=frames(options.revise_s),
-            finished_silence=frames(options.finished_silence_s) or end_silence,
-            open_silence=frames(options.open_silence_s) or end_silence,
-            pre_roll=ceil(options.pre_roll_s / frame_s),
-            post_roll=ceil(options.post_roll_s / frame_s),
+            end_silence=frames(options.end_silence_s),
+            pause=None if options.pause_s is None else frames(options.pause_s),
+            revise=None if options.revise_s is None else frames(options.revise_s),
+            finished_silence=frames(options.finished_silence_s or options.end_silence_s),
+            open_silence=frames(options.open_silence_s or options.end_silence_s),
+            pre_roll=frames(options.pre_roll_s),
+            post_roll=frames(options.post_roll_s),
             cap=int(options.max_utterance_s / frame_s),
             min_speech=ceil(options.min_speech_s * SAMPLE_RATE),
             patient=min(int(options.patient_s / frame_s), int(options.max_utterance_s / frame_s) - 1),
@@ -58,9 +57,7 @@ class Lengths:
         utterance ends at a short pause rather than by a cut that comes seconds after its place.
         """
         waited = max(0, length - self.patient) / (self.cap - self.patient)
-        silence = {
-            "finished": self.finished_silence,
-            "open": self.open_silence,
-            "unclear": self.end_silence,
-        }[ending]
+        silence = self.end_silence
+        if ending != "unclear":
+            silence = self.finished_silence if ending == "finished" else self.open_silence
         return max(1, round(silence * (1 - waited * _HURRY)))
