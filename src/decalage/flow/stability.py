@@ -9,6 +9,7 @@ A re-translated sentence changes from an early word on, so here the mask is a sh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -40,7 +41,7 @@ class GrowingText:
     def grow(self, hypothesis: str) -> Shown:
         """What to show of ``hypothesis``, the newest of the text so far."""
         words = hypothesis.split()
-        agreed = _agreement(self._last, words)
+        agreed = agreement(self._last, words)
         self._last = words
         spliced = continued(self._held, words)
         kept = len(spliced) - len(words) + agreed  # the agreed words, counted in the spliced text
@@ -75,8 +76,8 @@ def continued(held: list[str], words: list[str]) -> list[str]:
     return held + words[last.b + last.size + after :]
 
 
-def _agreement(one: list[str], other: list[str]) -> int:
-    """Words at the start that both have."""
+def agreement(one: Sequence[str], other: Sequence[str]) -> int:
+    """Words in which two texts begin alike."""
     count = 0
     for mine, yours in zip(one, other, strict=False):
         if mine != yours:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from decalage.app.bench.plan import Audio
+from decalage.app.texts import read_utf8
 from decalage.errors import InputError
 from decalage.languages import primary
 
@@ -45,12 +46,7 @@ class References:
 
 def read_text(path: Path) -> str:
     """A reference from a file. Raises ``InputError``."""
-    try:
-        text = path.read_text("utf-8").strip()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8") from error
+    text = read_utf8(path).strip()
     if not text:
         raise InputError(f"{path} is empty; a reference needs words")
     return text

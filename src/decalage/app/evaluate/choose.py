@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from decalage.app.evaluate.manifest import Recording
-from decalage.errors import InputError, UsageError
+from decalage.app.texts import read_utf8
+from decalage.errors import UsageError
 
 Split: TypeAlias = Literal["all", "tuning", "held-out"]
 Trust: TypeAlias = Literal["gold", "all"]
@@ -98,10 +99,4 @@ def _check(rows: Sequence[Recording], able: Sequence[Recording], choice: Choice)
 
 def read_ids(path: Path) -> tuple[str, ...]:
     """One id a line. Raises ``InputError``."""
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8") from error
-    return tuple(line.strip() for line in lines if line.strip())
+    return tuple(line.strip() for line in read_utf8(path).splitlines() if line.strip())

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from decalage.app.texts import read_utf8
 from decalage.errors import InputError, UsageError
 from decalage.languages import primary
 
@@ -94,12 +95,7 @@ def read_manifest(path: Path, source: str) -> list[Recording]:
 
     ``source`` is the language translated from: a table does not tell.
     """
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8") from error
+    text = read_utf8(path)
     rows = list(_table(path, text, source) if path.suffix == ".tsv" else _lines(path, text))
     if not rows:
         raise InputError(f"{path} has no rows; a manifest holds one JSON object a line")

@@ -14,7 +14,6 @@ from decalage.app.bench.plan import Audio, Cell, Row
 from decalage.app.bench.sound import audio_of
 from decalage.app.evaluate.manifest import Recording
 from decalage.app.settings import Settings
-from decalage.config import SegmenterOptions
 from decalage.errors import InputError
 
 CELL = "decalage.app.evaluate.cell"
@@ -81,8 +80,7 @@ def default_tail_s(settings: Settings) -> float:
     """Silence after a recording: longer than what ends an utterance, and none at full speed."""
     if settings.pace == "max":
         return 0.0
-    end_s = SegmenterOptions().end_silence_s if settings.end_silence_s is None else settings.end_silence_s
-    return max(_TAIL_S, end_s + _AFTER_S)
+    return max(_TAIL_S, settings.segmenter_options().end_silence_s + _AFTER_S)
 
 
 def make_cells(

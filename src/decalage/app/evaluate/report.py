@@ -27,6 +27,7 @@ from decalage.app.evaluate.figures import Figures, heard_of
 from decalage.app.evaluate.totals import OVERALL, totals
 from decalage.app.evaluate.translations import METRICS
 from decalage.app.settings import Settings
+from decalage.app.texts import read_utf8
 from decalage.errors import InputError
 
 VERSION = 1
@@ -112,9 +113,7 @@ def rows_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 def read_report(path: Path) -> Report:
     """A report from a file. Raises ``InputError`` for what is none."""
     try:
-        report = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+        report = json.loads(read_utf8(path))
     except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}") from error
     if not isinstance(report, dict) or not {"recordings", "sets", "settings"} <= set(report):

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
+from decalage.flow.stability import agreement
+
 Event: TypeAlias = Mapping[str, Any]
 
 
@@ -61,7 +63,7 @@ def erased(history: Sequence[Shown]) -> int:
     before: tuple[str, ...] = ()
     count = 0
     for shown in history:
-        count += len(before) - _common(before, shown.words)
+        count += len(before) - agreement(before, shown.words)
         before = shown.words
     return count
 
@@ -74,7 +76,7 @@ def emissions(history: Sequence[Shown]) -> list[Emission]:
     standing = len(final)
     left: list[Emission] = []
     for earlier, shown in zip(reversed([None, *history[:-1]]), reversed(history), strict=True):
-        kept = min(standing, _common(earlier.words, final)) if earlier is not None else 0
+        kept = min(standing, agreement(earlier.words, final)) if earlier is not None else 0
         left += [Emission(word, shown.heard, shown.at) for word in reversed(final[kept:standing])]
         standing = kept
     return left[::-1]
@@ -83,13 +85,3 @@ def emissions(history: Sequence[Shown]) -> list[Emission]:
 def first_words(history: Sequence[Shown]) -> float | None:
     """When words first appeared, seconds on the stream clock."""
     return next((shown.at for shown in history if shown.words), None)
-
-
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Words in which two texts begin alike."""
-    count = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        count += 1
-    return count

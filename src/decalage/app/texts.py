@@ -1,0 +1,17 @@
+"""Text files that a person names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from decalage.errors import InputError
+
+
+def read_utf8(path: Path) -> str:
+    """All of it. Raises ``InputError`` for what cannot be read or is no UTF-8."""
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8") from error
