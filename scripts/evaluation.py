@@ -1,4 +1,4 @@
-"""What the measuring scripts share: the gold recordings, word error rates, bootstrap intervals."""
+"""What the measuring scripts share: the gold recordings, word error rates, tables."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jiwer
 import numpy as np
-from whisper_normalizer.basic import BasicTextNormalizer
-from whisper_normalizer.english import EnglishTextNormalizer
 
+from decalage.app.bench.quality import word_errors
+from decalage.app.evaluate.bootstrap import Words
 from decalage.audio import Samples
 from decalage.sources.file import FileSource
 
@@ -50,15 +49,15 @@ def decode(path: Path) -> Samples:
     return np.concatenate([chunk.samples for chunk in FileSource(str(path))])
 
 
-def gold(language: str, limit: int | None = None) -> list[Recording]:
-    """Gold recordings of ``language`` (en or pt-BR) up to ``LONGEST_S``."""
+def gold(language: str, limit: int | None = None, longest_s: float = LONGEST_S) -> list[Recording]:
+    """Gold recordings of ``language`` (en or pt-BR) up to ``longest_s``."""
     chosen = [
         row
         for row in rows()
         if row["path"].startswith("audio/")
         and row["language"] == language
         and row["transcript_quality"] == "gold"
-        and row["seconds"] <= LONGEST_S
+        and row["seconds"] <= longest_s
     ][:limit]
     folder = speech_folder()
     return [
@@ -71,31 +70,25 @@ class WordErrors:
     """Errors and words of each recording after Whisper's normalizer, for rates and intervals."""
 
     def __init__(self, language: str) -> None:
-        self._normalize = EnglishTextNormalizer() if language == "en" else BasicTextNormalizer()
+        self._language = language
         self.errors: list[int] = []
         self.words: list[int] = []
 
     def add(self, reference: str, heard: str) -> None:
         """Count one recording."""
-        measured = jiwer.process_words(self._normalize(reference), self._normalize(heard))
-        self.errors.append(measured.substitutions + measured.deletions + measured.insertions)
-        self.words.append(measured.hits + measured.substitutions + measured.deletions)
+        errors, words = word_errors(reference, heard, self._language)
+        self.errors.append(errors)
+        self.words.append(words)
+
+    @property
+    def counted(self) -> Words:
+        """For bootstrap intervals."""
+        return Words(self.errors, self.words)
 
     @property
     def rate(self) -> float:
         """Word error rate in per cent over all."""
-        return 100 * sum(self.errors) / sum(self.words)
-
-
-def difference_interval(a: WordErrors, b: WordErrors, resamples: int = 2000) -> tuple[float, float]:
-    """95 % bootstrap interval of rate(a) − rate(b) in points, over paired recordings, seeded."""
-    generator = np.random.default_rng(20)
-    difference = np.array(a.errors) - np.array(b.errors)
-    words = np.array(a.words)
-    draws = generator.integers(0, len(words), (resamples, len(words)))
-    rates = 100 * difference[draws].sum(axis=1) / words[draws].sum(axis=1)
-    low, high = np.percentile(rates, [2.5, 97.5])
-    return float(low), float(high)
+        return self.counted.rate()
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[object]], digits: int = 2) -> str:

@@ -11,7 +11,8 @@ English recording counts, long ones too; the third that no setting was chosen on
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -20,11 +21,12 @@ import numpy as np
 from decalage.app.compose import make_blueprint
 from decalage.app.evaluate.manifest import held_out
 from decalage.app.settings import Settings
+from decalage.app.tally import spread
 from decalage.audio import AudioChunk, Samples, seconds
 from decalage.config import RecognizerOptions, SegmenterOptions, Stability
-from decalage.flow.stability import GrowingText
+from decalage.flow.stability import GrowingText, agreement
 from decalage.speech import Transcript, Utterance
-from scripts.evaluation import WordErrors, decode, rows, speech_folder, table
+from scripts.evaluation import WordErrors, gold, speech_folder, table
 
 ANSWER_S = 0.2
 _STEP = 512
@@ -114,8 +116,9 @@ def cut_row(ears: Ears, recordings: Recordings, options: SegmenterOptions) -> li
         errors.add(transcript, " ".join(heard.text for heard in finals))
         lengths += [heard.utterance.duration for heard in finals]
         waits += [heard.at - heard.utterance.speech_end for heard in finals[:-1]]
-    p50, p95 = np.percentile(waits, [50, 95])
-    return [errors.rate, sum(errors.words), len(lengths), float(np.mean(lengths)), p50, p95, max(waits)]
+    wait = spread(waits)
+    waited = ["–"] * 3 if wait is None else [wait.p50, wait.p95, wait.max]
+    return [errors.rate, sum(errors.words), len(lengths), float(np.mean(lengths)), *waited]
 
 
 def partial_row(ears: Ears, recordings: Recordings, stability: Stability) -> list[object]:
@@ -129,8 +132,7 @@ def partial_row(ears: Ears, recordings: Recordings, stability: Stability) -> lis
             text = ears.translate(heard.text)
             final = heard.utterance.final
             words = (growing.settle(text) if final else growing.grow(text).text).split()
-            same = next((n for n, (a, b) in enumerate(zip(before, words, strict=False)) if a != b), None)
-            erased += len(before) - (min(len(before), len(words)) if same is None else same)
+            erased += len(before) - agreement(before, words)
             began = began or heard.at - (_LIVE.revise_s or 0)
             first = first or (heard.at + ANSWER_S if words else None)
             before, partials = words, partials + (not final)
@@ -148,20 +150,11 @@ def main() -> None:
     )
     parser.add_argument("--limit", type=int)
     given = parser.parse_args()
-    gold = [
-        row
-        for row in rows()
-        if row["language"] == "en" and row["transcript_quality"] == "gold" and row["expect"] == "transcript"
-    ][: given.limit]
     folder, ears = speech_folder(), Ears()
-    chosen: dict[str, Callable[[str], bool]] = {
-        "tuning": lambda path: not held_out(path),
-        "held out": held_out,
-    }
-    sets = {
-        name: [(row["transcript"], decode(folder / row["path"])) for row in gold if wanted(row["path"])]
-        for name, wanted in chosen.items()
-    }
+    sets: dict[str, list[tuple[str, Samples]]] = {"tuning": [], "held out": []}
+    for each in gold("en", given.limit, longest_s=math.inf):
+        kept = held_out(each.path.relative_to(folder).as_posix())
+        sets["held out" if kept else "tuning"].append((each.transcript, each.samples))
     for name, recordings in sets.items():
         print(f"\nEnd of an utterance, {name}: {len(recordings)} recordings\n")
         lines = [[title, *cut_row(ears, recordings, options)] for title, options in CUTS.items()]
@@ -169,8 +162,8 @@ def main() -> None:
         print(table(head, lines), flush=True)
     for name, recordings in sets.items():
         print(f"\nPartial captions, {name}: {len(recordings)} recordings\n")
-        rows_ = [[each, *partial_row(ears, recordings, each)] for each in STABILITIES]
-        print(table(("", "erasure", "first words s", "partials a minute"), rows_), flush=True)
+        lines = [[each, *partial_row(ears, recordings, each)] for each in STABILITIES]
+        print(table(("", "erasure", "first words s", "partials a minute"), lines), flush=True)
 
 
 if __name__ == "__main__":

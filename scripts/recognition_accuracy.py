@@ -16,12 +16,13 @@ from collections.abc import Callable
 from faster_whisper import WhisperModel
 
 from decalage.app.compose import make_blueprint
+from decalage.app.evaluate.bootstrap import difference_interval
 from decalage.app.settings import Settings
 from decalage.audio import AudioChunk, seconds
 from decalage.config import UNHURRIED, EncoderWindow, RecognizerOptions, SegmenterOptions
 from decalage.speech import Transcript, Utterance
 from decalage.store.models import find_recognizer
-from scripts.evaluation import Recording, WordErrors, difference_interval, gold, table
+from scripts.evaluation import Recording, WordErrors, gold, table
 
 Hear = Callable[[Recording], str]
 
@@ -96,8 +97,9 @@ def main() -> None:
         for recording in recordings:
             errors.add(recording.transcript, hear(recording))
         base = baselines.setdefault(beam, errors)
-        interval = "–" if base is errors else "{:+.2f} … {:+.2f}".format(*difference_interval(errors, base))
-        lines.append((name, errors.rate, sum(errors.words), interval))
+        interval = None if base is errors else difference_interval(base.counted, errors.counted)
+        told = "–" if interval is None else "{:+.2f} … {:+.2f}".format(*interval)
+        lines.append((name, errors.rate, sum(errors.words), told))
     print(f"{len(recordings)} recordings, {given.language}\n")
     print(table(("", "WER %", "words", "95 % of the difference"), lines))
 
