@@ -31,18 +31,20 @@ from scripts.evaluation import WordErrors, gold, speech_folder, table
 ANSWER_S = 0.2
 _STEP = 512
 _LIVE = Settings(pace="realtime").segmenter_options()
+_PAUSES = replace(_LIVE, clauses=False)
 
 CUTS: dict[str, SegmenterOptions] = {
-    "0.5 s, whatever the text says": replace(_LIVE, finished_silence_s=None, open_silence_s=None),
-    "default: 0.45 s after a sentence, 0.7 s inside one": _LIVE,
-    "0.35 s after a sentence": replace(_LIVE, finished_silence_s=0.35),
-    "0.4 s after a sentence, 1.0 s inside one": replace(_LIVE, finished_silence_s=0.4, open_silence_s=1.0),
+    "0.5 s, whatever the text says": replace(_PAUSES, finished_silence_s=None, open_silence_s=None),
+    "0.45 s after a sentence, 0.7 s inside one": _PAUSES,
+    "0.35 s after a sentence": replace(_PAUSES, finished_silence_s=0.35),
+    "0.4 s after a sentence, 1.0 s inside one": replace(_PAUSES, finished_silence_s=0.4, open_silence_s=1.0),
     "0.6 s, whatever the text says": replace(
-        _LIVE, end_silence_s=0.6, finished_silence_s=None, open_silence_s=None
+        _PAUSES, end_silence_s=0.6, finished_silence_s=None, open_silence_s=None
     ),
-    "post-roll and pause 0.3 s": replace(_LIVE, post_roll_s=0.3, pause_s=0.3),
-    "patient to 8 s": replace(_LIVE, patient_s=8.0),
-    "longest 12 s": replace(_LIVE, max_utterance_s=12.0),
+    "post-roll and pause 0.3 s": replace(_PAUSES, post_roll_s=0.3, pause_s=0.3),
+    "patient to 8 s": replace(_PAUSES, patient_s=8.0),
+    "longest 12 s": replace(_PAUSES, max_utterance_s=12.0),
+    "default: that, or at a pause that what follows shows to end a sentence": _LIVE,
 }
 STABILITIES: tuple[Stability, ...] = ("fast", "balanced", "reading")
 
@@ -93,7 +95,7 @@ class Ears:
                 assert isinstance(segment, Utterance)  # noqa: S101 - no sound is missing
                 text = self.hear(segment)
                 yield Heard(segment, text, chunk.end)
-                if segment.paused and text:
+                if text and not segment.final:
                     answers.append((chunk.end + ANSWER_S, segment, text))
         for segment in segmenter.finish():
             assert isinstance(segment, Utterance)  # noqa: S101
@@ -104,8 +106,8 @@ Recordings = Sequence[tuple[str, Samples]]
 
 
 def finals_only(options: SegmenterOptions) -> SegmenterOptions:
-    """Without sketches, which change no final."""
-    return replace(options, revise_s=None)
+    """Without sketches, unless they tell where an utterance ends."""
+    return options if options.clauses else replace(options, revise_s=None)
 
 
 def cut_row(ears: Ears, recordings: Recordings, options: SegmenterOptions) -> list[object]:
@@ -126,14 +128,15 @@ def partial_row(ears: Ears, recordings: Recordings, stability: Stability) -> lis
     erased = shown_words = partials = 0
     delays = []
     for _, samples in recordings:
+        options = Settings(pace="realtime", stability=stability).segmenter_options()
         growing, before, began = GrowingText(stability), list[str](), 0.0
         first: float | None = None
-        for heard in ears.stream(samples, _LIVE):
+        for heard in ears.stream(samples, options):
             text = ears.translate(heard.text)
             final = heard.utterance.final
             words = (growing.settle(text) if final else growing.grow(text).text).split()
             erased += len(before) - agreement(before, words)
-            began = began or heard.at - (_LIVE.revise_s or 0)
+            began = began or heard.at - (options.revise_s or 0)
             first = first or (heard.at + ANSWER_S if words else None)
             before, partials = words, partials + (not final)
             if final:

@@ -55,6 +55,9 @@ class SegmenterOptions:
     """End silence once the text of the pause says that the sentence is over; None as any other."""
     open_silence_s: float | None = None
     """End silence once the text of the pause says that the sentence goes on; None as any other."""
+    clauses: bool = False
+    """Whether an utterance ends at an earlier pause once the text that follows shows that a sentence
+    ended there."""
 
     def __post_init__(self) -> None:
         if not 0 < self.release <= self.threshold <= 1:

@@ -45,7 +45,7 @@ class Segmenter(Protocol):
         ...
 
     def hint(self, index: int, revision: int, transcript: Transcript) -> None:
-        """What was recognized in a paused provisional utterance; may come late, or never."""
+        """What was recognized in a provisional utterance; may come late, or never."""
         ...
 
     def finish(self) -> list[Segment]:

@@ -25,15 +25,21 @@ def test_at_speaking_pace_utterances_end_as_a_listener_needs_it_and_are_foreseen
         revise_s=SKETCH_EVERY_S,
         finished_silence_s=FORESEEN_FINISHED_S,
         open_silence_s=FORESEEN_OPEN_S,
+        clauses=True,
     )
     assert LIVE.stream_options().partials
 
 
 def test_partials_and_speculation_can_be_done_without() -> None:
     quiet = replace(LIVE, partials=False)
-    assert quiet.segmenter_options() == replace(LIVE.segmenter_options(), revise_s=None)
+    assert quiet.segmenter_options() == replace(LIVE.segmenter_options(), revise_s=None, clauses=False)
     assert not quiet.stream_options().partials
     assert replace(quiet, speculate=False).segmenter_options() == SegmenterOptions()
+
+
+def test_in_reading_no_sentence_ends_after_words_of_the_next_were_shown() -> None:
+    reading = replace(LIVE, stability="reading").segmenter_options()
+    assert reading == replace(LIVE.segmenter_options(), clauses=False)
 
 
 def test_an_end_silence_that_is_given_stands_whatever_the_text_says() -> None:

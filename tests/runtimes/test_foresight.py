@@ -10,7 +10,7 @@ import pytest
 from decalage.audio import AudioChunk
 from decalage.config import RecognizerOptions, StreamOptions
 from decalage.events import Caption, Partial, StreamEvent
-from decalage.speech import Rejection, Transcript, Utterance
+from decalage.speech import Rejection, Segment, Transcript, Utterance
 from decalage.testing import ManualClock
 from decalage.testing.engines import (
     FakeBlueprint,
@@ -82,6 +82,54 @@ def test_a_final_whose_sound_is_being_recognized_waits_for_that(name: str) -> No
         gate.open()
         assert texts([event for event in stream if event.type != "partial"]) == ["word 7", "word 8"]
     assert recognizer.calls.count(7) == 1
+
+
+class Recalling(ForeseeingSegmenter):
+    """Ends at a pause once a later sketch has been heard; nothing comes after."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._pause: Utterance | None = None
+        self._told = False
+
+    def feed(self, chunk: AudioChunk) -> list[Segment]:
+        if self._told and self._pause is not None:
+            final, self._pause = replace(self._pause, revision=9, final=True, paused=False), None
+            return [final]
+        segments = super().feed(chunk)
+        for segment in segments:
+            if isinstance(segment, Utterance) and segment.paused:
+                self._pause = segment
+        return segments
+
+    def hint(self, index: int, revision: int, transcript: Transcript) -> None:
+        super().hint(index, revision, transcript)
+        self._told = self._pause is not None and revision > self._pause.revision
+
+    def finish(self) -> list[Segment]:
+        return []
+
+
+def test_an_utterance_that_ends_at_an_earlier_pause_was_foreseen_there(name: str) -> None:
+    recognizer = FakeRecognizer()
+    kept = FakeBlueprint(recognizer, segmenter_type=Recalling)
+    with running(name, kept, workers=2) as runtime:
+        stream = runtime.open(LIVE)
+        reader = iter(stream)
+        for count, chunk in enumerate([PHRASE, sound(tone(7, 0.1), first=1600)]):
+            stream.feed(chunk)
+            partial = next(reader)
+            assert isinstance(partial, Partial)
+            assert partial.revision == count
+        asked = len(recognizer.calls)
+        stream.feed(sound(tone(7, 0.1), first=3200))
+        caption = next(reader)
+        stream.finish()
+        assert list(reader) == []
+    assert isinstance(caption, Caption)
+    assert (caption.start, caption.end) == (0.0, 0.05)
+    assert caption.timing.asr_end <= caption.timing.endpoint
+    assert len(recognizer.calls) == asked
 
 
 def test_speech_that_goes_on_is_recognized_whole(name: str) -> None:

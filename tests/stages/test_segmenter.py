@@ -324,7 +324,7 @@ def test_finish_is_idempotent_and_the_end() -> None:
 )
 def test_options_that_contradict_each_other_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=r"needed|negative"):
-        SegmenterOptions(**options)
+        replace(SegmenterOptions(), **options)  # type: ignore[arg-type]
 
 
 def test_quietest_takes_the_last_of_equals_that_have_both_neighbours() -> None:
@@ -479,6 +479,50 @@ def test_a_hint_that_comes_late_counts_for_nothing() -> None:
     assert revisions([pause]) == [(0, 1, 19, "pause")]
     assert segmenter.feed(AudioChunk(19 * FRAME, ramp(4 * FRAME))) == []
     assert len(segmenter.feed(AudioChunk(23 * FRAME, ramp(FRAME)))) == 1
+
+
+def test_what_was_heard_before_the_pause_does_not_say_how_long_to_wait() -> None:
+    segmenter = VadSegmenter("s", Script(script((12, 0.9))), FORESEEING)
+    (sketch,) = utterances(segmenter.feed(AudioChunk(0, ramp(14 * FRAME))))
+    segmenter.hint(sketch.index, sketch.revision, Transcript("It is the", "en"))
+    assert len(segmenter.feed(AudioChunk(14 * FRAME, ramp(6 * FRAME)))) == 2  # pause and final: 8 of silence
+
+
+CLAUSES = replace(FORESEEING, clauses=True)
+
+
+def told(options: SegmenterOptions, text: str, after: str) -> list[tuple[int, int, int, str]]:
+    """What comes of ``text``, a pause, speech that goes on, and a sketch that says ``after``."""
+    segmenter = VadSegmenter("s", Script(script((16, 0.9), (5, 0.0), (30, 0.9))), options)
+    first = segmenter.feed(AudioChunk(0, ramp(33 * FRAME)))
+    pause, sketch = utterances(first)[-2:]
+    assert (pause.paused, sketch.paused) == (True, False)
+    segmenter.hint(0, pause.revision, Transcript(text, "en"))
+    segmenter.hint(0, sketch.revision, Transcript(after, "en"))
+    rest = segmenter.feed(AudioChunk(33 * FRAME, ramp(18 * FRAME))) + segmenter.finish()
+    statistics = segmenter.statistics()
+    assert statistics.samples_in == statistics.in_utterances + statistics.non_speech
+    return revisions([s for s in rest if isinstance(s, Utterance) and s.final])
+
+
+def test_an_utterance_ends_at_the_pause_that_what_follows_shows_to_end_a_sentence() -> None:
+    assert told(CLAUSES, "It is so.", "It is so. And then") == [(0, 3, 19, "final"), (1, 2, 32, "final")]
+
+
+def test_it_goes_on_where_the_sentence_does_or_nobody_asked() -> None:
+    whole = [(0, 5, 51, "final")]
+    assert told(CLAUSES, "It is so.", "It is so and then") == whole
+    assert told(FORESEEING, "It is so.", "It is so. And then") == whole
+
+
+def test_the_cut_of_the_hard_cap_is_foreseen() -> None:
+    quiet = script((85, 0.9), (1, 0.4), (40, 0.9))
+    segmenter = VadSegmenter("s", Script(quiet), replace(OPTIONS, pause_s=3 * 0.032))
+    early = segmenter.feed(AudioChunk(0, ramp(95 * FRAME)))
+    late = segmenter.feed(AudioChunk(95 * FRAME, ramp(10 * FRAME)))
+    assert [kind for *_, kind in revisions(early + late)] == ["pause", "final"]
+    (foreseen,), (final,) = utterances(early), utterances(late)
+    assert np.array_equal(foreseen.samples, final.samples)
 
 
 def test_foreseeing_changes_nothing_about_the_final_utterances() -> None:

@@ -94,7 +94,13 @@ class Settings:
         foreseen = replace(plain, pause_s=plain.post_roll_s)
         if self.end_silence_s is not None:
             return foreseen
-        return replace(foreseen, finished_silence_s=FORESEEN_FINISHED_S, open_silence_s=FORESEEN_OPEN_S)
+        return replace(
+            foreseen,
+            finished_silence_s=FORESEEN_FINISHED_S,
+            open_silence_s=FORESEEN_OPEN_S,
+            # Words that were shown of the next sentence would have to be taken back.
+            clauses=self.grows and self.stability != "reading",
+        )
 
     def runtime_options(self) -> RuntimeOptions:
         """The part that belongs to a runtime."""

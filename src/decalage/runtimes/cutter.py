@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from decalage.audio import seconds
@@ -49,20 +50,19 @@ class Cutter:
         self._inbox = inbox
         self._heard_s = 0.0
         self._lock = threading.Lock()
-        self._hint: tuple[Utterance, Transcript] | None = None
+        self._hints: list[tuple[Utterance, Transcript]] = []  # of the slice before: a few
 
     def hint(self, utterance: Utterance, transcript: Transcript) -> None:
         """Told to the segmenter before the next slice; from any thread."""
         with self._lock:
-            self._hint = utterance, transcript
+            self._hints.append((utterance, transcript))
 
     def next(self) -> Slice | None:
         """The next slice of the inbox, if there is one. Raises ``SegmenterFailedError``."""
         with self._lock:
-            hint, self._hint = self._hint, None
-        if hint is not None:
-            utterance, transcript = hint
-            self._guard(0, lambda: self._segmenter.hint(utterance.index, utterance.revision, transcript))
+            hints, self._hints = self._hints, []
+        for utterance, transcript in hints:
+            self._guard(0, partial(self._segmenter.hint, utterance.index, utterance.revision, transcript))
         try:
             item = self._inbox.take()
         except ChannelFinished:

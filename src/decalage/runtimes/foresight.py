@@ -11,13 +11,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from decalage.config import Stability
 from decalage.events import Caption, Partial, Settled
 from decalage.flow.stability import GrowingText
 from decalage.runtimes.job import Job
 from decalage.speech import Utterance
+
+
+@dataclass(slots=True, eq=False)
+class _Foreseen:
+    """A provisional utterance and what became of it."""
+
+    utterance: Utterance
+    started: bool = False
+    event: Settled | None = None
 
 
 class Foresight:
@@ -28,55 +37,61 @@ class Foresight:
 
     def __init__(self, stability: Stability | None) -> None:
         self._stability = stability
-        self._newest: Utterance | None = None
-        self._started = False
-        self._known: Settled | None = None
+        self._newest: _Foreseen | None = None
+        self._likely: _Foreseen | None = None  # the newest of those where an end is likely
         self._adopters: dict[int, Job] = {}  # unanswered finals that wait for a provisional, by index
         self._growing: dict[int, dict[str, GrowingText]] = {}  # of unanswered indices
         self._shown: dict[int, int] = {}  # newest revision shown of them
 
     def give(self, utterance: Utterance) -> None:
         """A provisional utterance is on its way; older revisions are replaced by it."""
-        self._newest = utterance
-        self._started = False
-        self._known = None
+        self._newest = _Foreseen(utterance)
+        if utterance.paused:
+            self._likely = self._newest
 
     def wants(self, utterance: Utterance) -> bool:
         """Whether the work on a provisional utterance is still of use."""
-        return utterance is self._newest or self._adopter(utterance) is not None
+        return bool(self._of(utterance)) or self._adopter(utterance) is not None
 
     def _adopter(self, utterance: Utterance) -> Job | None:
         final = self._adopters.get(utterance.index)
         return final if final is not None and _same_sound(utterance, final.utterance) else None
 
     def start(self, utterance: Utterance) -> None:
-        """``utterance`` is being worked on: if it is the newest, a final of the same sound waits for it."""
-        self._started = self._started or utterance is self._newest
+        """``utterance`` is being worked on: a final of the same sound waits for it."""
+        for foreseen in self._of(utterance):
+            foreseen.started = True
 
     def adopt(self, final: Job) -> Settled | bool:
         """The event that settles ``final``; True when it is being worked out, False when it is not."""
-        newest, self._newest = self._newest, None
-        if newest is None or not _same_sound(newest, final.utterance):
-            return False
-        if self._known is not None:
-            return _settling(self._known, final)
-        if self._started:
-            self._adopters[newest.index] = final
-        return self._started
+        candidates, self._newest, self._likely = (self._newest, self._likely), None, None
+        for foreseen in candidates:
+            if foreseen is None or not _same_sound(foreseen.utterance, final.utterance):
+                continue
+            if foreseen.event is not None:
+                return _settling(foreseen.event, final)
+            if foreseen.started:
+                self._adopters[final.utterance.index] = final
+                return True
+        return False
 
     def conclude(self, utterance: Utterance, event: Settled) -> Settled | Partial | None:
         """``event`` would settle ``utterance`` if it were final: what it comes to."""
         adopter = self._adopter(utterance)
         if adopter is not None:
             return _settling(event, adopter)
-        if utterance is self._newest:
-            self._known = event
+        for foreseen in self._of(utterance):
+            foreseen.event = event
         if self._stability is None or not isinstance(event, Caption):
             return None
         if self._shown.get(event.index, -1) >= utterance.revision:
             return None
         self._shown[event.index] = utterance.revision
         return self._partial(utterance, event, self._stability)
+
+    def _of(self, utterance: Utterance) -> list[_Foreseen]:
+        known = (self._newest, self._likely)
+        return [foreseen for foreseen in known if foreseen is not None and foreseen.utterance is utterance]
 
     def settle(self, event: Settled) -> Settled:
         """``event`` as it is told: with what has been shown and is never taken back."""

@@ -193,7 +193,7 @@ class RuntimeStream:
 
     def heard(self, job: Job, transcript: Transcript) -> None:
         """What was recognized tells the segmenter where a provisional utterance stands."""
-        if job.utterance.paused:
+        if not job.utterance.final:
             self._cutter.hint(job.utterance, transcript)
 
     def answer(self, job: Job, event: Settled) -> bool:

@@ -12,6 +12,11 @@ from decalage.speech import Ending
 _HURRY = 0.85
 """Share of the end silence that a listener no longer waits for when the hard cap is near."""
 
+_REVISE_SHARE = 0.12
+"""A long utterance is revised less often: each time costs more and says less that is new."""
+_PLAN_AT = 0.95
+"""Of 15 s, 0.75 s are left: about what it takes to recognize so much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
@@ -25,6 +30,8 @@ class Lengths:
     min_speech: int
     """Samples, not frames: the last frame of a stream may be short."""
     pause: int | None
+    plan: int
+    """Length at which to choose where the cap will cut: what is before it can be recognized meanwhile."""
     revise: int | None
     finished_silence: int
     open_silence: int
@@ -40,6 +47,7 @@ class Lengths:
         return cls(
             end_silence=frames(options.end_silence_s),
             pause=None if options.pause_s is None else frames(options.pause_s),
+            plan=int(_PLAN_AT * options.max_utterance_s / frame_s),
             revise=None if options.revise_s is None else frames(options.revise_s),
             finished_silence=frames(options.finished_silence_s or options.end_silence_s),
             open_silence=frames(options.open_silence_s or options.end_silence_s),
@@ -49,6 +57,10 @@ class Lengths:
             min_speech=ceil(options.min_speech_s * SAMPLE_RATE),
             patient=min(int(options.patient_s / frame_s), int(options.max_utterance_s / frame_s) - 1),
         )
+
+    def due(self, spoken: int, revised: int) -> bool:
+        """Whether so many frames of speech, revised last after ``revised``, are to be revised again."""
+        return self.revise is not None and spoken - revised >= max(self.revise, _REVISE_SHARE * spoken)
 
     def silence_after(self, length: int, ending: Ending) -> int:
         """Frames of silence that end an utterance of ``length`` frames whose text has this ``ending``.

@@ -8,12 +8,12 @@
        └─────────┘ ◀──────── └──────────────┘                           └────────┘ ◀─┘ quietest frame
             ▲     silent frame: non-speech                                  │
             └───────────────────────────────────────────────────────────────┘
-              end_silence_s (less after patient_s), miss(), finish(): utterance
+        end_silence_s (less after patient_s), a sentence told by hint(), miss(), finish(): utterance
 
 Frames are counted from the start of the stream, or from the end of missing sound, however the sound
-was chunked, so the segments depend on the samples alone. All sound not yet decided on stands in
-``_held``: in silence that is the pre-roll, in speech the utterance so far; a frame leaves it once, for
-an utterance or as non-speech. That is the exact partition.
+was chunked, so the segments depend on the samples alone, and on what ``hint`` tells of them. All sound
+not yet decided on stands in ``_held``: in silence that is the pre-roll, in speech the utterance so far;
+a frame leaves it once, for an utterance or as non-speech. That is the exact partition.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from decalage.config import SegmenterOptions
 from decalage.contracts import VoiceActivityDetector
 from decalage.errors import StreamFinishedError
 from decalage.speech import Ending, MissingSound, Segment, Transcript, Utterance
+from decalage.stages.clauses import Clauses
 from decalage.stages.endings import ending
 from decalage.stages.frames import Frame, quietest
 from decalage.stages.lengths import Lengths
@@ -35,8 +36,6 @@ from decalage.stages.tally import SegmenterStatistics
 
 _CUT_FROM = 0.8
 """A cut at the hard cap falls in the last fifth of the utterance: who waits for it waits 3 s at most."""
-_REVISE_SHARE = 0.12
-"""A long utterance is revised less often: each time costs more and says less that is new."""
 
 
 class VadSegmenter:
@@ -58,12 +57,19 @@ class VadSegmenter:
         self._held: deque[Frame] = deque()  # bounded by the cap
         self._held_first = 0
         self._index = 0
-        self._revision = 0  # of the next provisional utterance
+        self._begin()
         self._quiet()
         self._finished = False
         self._samples_in = self._in_utterances = self._non_speech = 0
         self._missed = self._uncaptured = 0
         self._held_peak = self._utterances = self._cuts = 0
+
+    def _begin(self) -> None:
+        """Nothing is known yet of the next utterance."""
+        self._revision = 0  # of its next provisional utterance
+        self._clauses = Clauses()
+        self._sentence: int | None = None  # held frames that are a whole sentence, as the text told
+        self._planned = 0  # held frames up to where the hard cap will cut, once it is near
 
     def _quiet(self) -> None:
         """The silence state."""
@@ -124,9 +130,13 @@ class VadSegmenter:
         return segments
 
     def hint(self, index: int, revision: int, transcript: Transcript) -> None:
-        """How long to wait for the end, now that the text is known; when speech has gone on, nothing."""
-        if index == self._index and revision == self._revision - 1 and self._silence:
+        """How long to wait for the end now that the text is known, or at which pause it has been."""
+        if index != self._index:
+            return
+        if revision == self._revision - 1 and self._silence and revision in self._clauses.pauses:
             self._ending = ending(transcript.text, transcript.language)
+        if self._options.clauses:
+            self._sentence = self._sentence or self._clauses.heard(revision, transcript)
 
     def finish(self) -> list[Segment]:
         """What was open, if it was speech, without waiting for silence. Idempotent."""
@@ -179,18 +189,29 @@ class VadSegmenter:
 
     def _decide(self) -> list[Utterance]:
         """What the last frame brings to an end, if anything."""
+        length = len(self._held)
         if not self._voiced and not self._confirmed:
             self._quiet()  # silence, or a burst too short for speech
-            self._forget(len(self._held) - self._lengths.pre_roll)
-        elif self._silence >= self._lengths.silence_after(len(self._held), self._ending):
+            self._forget(length - self._lengths.pre_roll)
+            return []
+        if length == self._lengths.plan:
+            self._planned = quietest(list(self._held), int(_CUT_FROM * self._lengths.cap)) + 1
+        if self._silence >= self._lengths.silence_after(length, self._ending):
             return [self._close()]
-        elif len(self._held) >= self._lengths.cap:
-            return [self._cut()]
-        elif self._confirmed and self._silence == self._lengths.pause:
-            return [self._revise(self._spoken + self._lengths.post_roll, paused=True)]
-        elif self._due:
-            return [self._revise(len(self._held), paused=False)]
-        return []
+        if self._sentence is not None or length >= self._lengths.cap:
+            return [self._cut(self._sentence or self._planned)]
+        return self._foresee()
+
+    def _foresee(self) -> list[Utterance]:
+        """A provisional utterance, if it is time for one."""
+        if self._lengths.pause is not None and self._confirmed:
+            if self._silence == self._lengths.pause:
+                count = self._spoken + self._lengths.post_roll
+                self._clauses.paused(self._revision, count)
+                return [self._revise(count, paused=True)]
+            if len(self._held) == self._lengths.plan:
+                return [self._revise(self._planned, paused=True)]
+        return [self._revise(len(self._held))] if self._due else []
 
     @property
     def _silence(self) -> int:
@@ -200,17 +221,14 @@ class VadSegmenter:
     @property
     def _due(self) -> bool:
         """Whether enough was said since the last provisional utterance."""
-        if self._lengths.revise is None or not (self._confirmed and self._voiced):
-            return False
-        return self._spoken - self._revised >= max(self._lengths.revise, _REVISE_SHARE * self._spoken)
+        return self._confirmed and self._voiced and self._lengths.due(self._spoken, self._revised)
 
-    def _revise(self, count: int, *, paused: bool) -> Utterance:
+    def _revise(self, count: int, *, paused: bool = False) -> Utterance:
         """What the next utterance would be if it ended after ``count`` held frames; they stay held."""
         self._revised = len(self._held)
         self._revision += 1
-        return self._utterance(
-            list(islice(self._held, count)), revision=self._revision - 1, final=False, paused=paused
-        )
+        frames = list(islice(self._held, count))
+        return self._utterance(frames, revision=self._revision - 1, final=False, paused=paused)
 
     def _close(self) -> Utterance:
         """The utterance that silence or the end of sound has ended; back to silence."""
@@ -219,10 +237,8 @@ class VadSegmenter:
         self._forget(len(self._held) - self._lengths.pre_roll)
         return utterance
 
-    def _cut(self) -> Utterance:
-        """The part of the utterance before its quietest late frame; the rest is the next one's."""
-        frames = list(self._held)
-        count = quietest(frames, int(_CUT_FROM * len(frames))) + 1
+    def _cut(self, count: int) -> Utterance:
+        """The first ``count`` frames of the utterance; the rest is the next one's."""
         utterance = self._take(count)
         self._cuts += 1
         self._spoken = max((n for n, frame in enumerate(self._held, 1) if frame.voiced), default=0)
@@ -279,5 +295,5 @@ class VadSegmenter:
     def _next_index(self) -> int:
         index = self._index
         self._index += 1
-        self._revision = 0
+        self._begin()
         return index
