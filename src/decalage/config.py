@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from math import isfinite
 from typing import Literal, TypeAlias
 
 from decalage.errors import UsageError
@@ -60,6 +61,10 @@ class SegmenterOptions:
     ended there."""
 
     def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, float) and not isfinite(value):
+                raise UsageError(f"{each.name} {value}: a number is needed")
         if not 0 < self.release <= self.threshold <= 1:
             raise UsageError(
                 f"speech threshold {self.threshold} and release {self.release}: "
@@ -69,6 +74,11 @@ class SegmenterOptions:
             raise UsageError(f"end silence {self.end_silence_s} s: at least {_FRAME_S} s is needed")
         if min(self.pre_roll_s, self.post_roll_s, self.min_speech_s) < 0:
             raise UsageError("pre-roll, post-roll and minimum speech cannot be negative")
+        if self.pause_s is not None and self.pause_s < self.post_roll_s:
+            raise UsageError(
+                f"pause {self.pause_s} s: at least the post-roll of {self.post_roll_s} s is needed, "
+                "or the final utterance would have more sound than the pause"
+            )
         needed_s = 2 * (self.pre_roll_s + self.end_silence_s + self.min_speech_s) + 4 * _FRAME_S
         if self.max_utterance_s < needed_s:
             raise UsageError(

@@ -320,6 +320,9 @@ def test_finish_is_idempotent_and_the_end() -> None:
         {"end_silence_s": 0.0},
         {"pre_roll_s": -0.1},
         {"max_utterance_s": 1.0},
+        {"max_utterance_s": float("nan")},
+        {"pause_s": float("inf")},
+        {"pause_s": 0.1, "post_roll_s": 0.2},
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options: dict[str, float]) -> None:
