@@ -67,14 +67,22 @@ class Ears:
         self._translator = blueprint.translator()
         self._segmenter = blueprint.segmenter
         self._texts: dict[str, str] = {}
+        self.looped = 0
+        """Recognitions in which a decode had to be done again."""
         self._translations: dict[str, str] = {}
 
     def hear(self, utterance: Utterance) -> str:
         key = sha256(utterance.samples.tobytes()).hexdigest()
         if key not in self._texts:
             outcome = self._recognizer.recognize(utterance, RecognizerOptions())
+            self.looped += outcome.decoding.calls > 1
             self._texts[key] = outcome.text if isinstance(outcome, Transcript) else ""
         return self._texts[key]
+
+    @property
+    def recognized(self) -> int:
+        """Recognitions so far."""
+        return len(self._texts)
 
     def translate(self, text: str) -> str:
         if text not in self._translations:
@@ -167,6 +175,7 @@ def main() -> None:
         print(f"\nPartial captions, {name}: {len(recordings)} recordings\n")
         lines = [[each, *partial_row(ears, recordings, each)] for each in STABILITIES]
         print(table(("", "erasure", "first words s", "partials a minute"), lines), flush=True)
+    print(f"\n{ears.looped} of {ears.recognized} recognitions had a decode that repeated itself")
 
 
 if __name__ == "__main__":
