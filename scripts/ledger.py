@@ -39,6 +39,7 @@ LIVE: Mapping[str, Sequence[str]] = {
     "baseline: `sequential`, beam 5, 30 s window": _LIVE_BASELINE,
     "defaults": [],
     "`--stability reading`": ["--stability", "reading"],
+    "`--end-silence 0.5`, whatever the text says": ["--end-silence", "0.5"],
 }
 HARD: Mapping[str, Sequence[str]] = {
     "baseline: `sequential`, beam 5, 30 s window": _LIVE_BASELINE,

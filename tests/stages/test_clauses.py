@@ -10,10 +10,10 @@ from decalage.stages.clauses import Clauses
 
 def after(pause: str, *texts: str, language: str = "en") -> list[int | None]:
     """What each of ``texts``, heard after a pause with the text ``pause``, tells."""
-    clauses = Clauses()
+    clauses = Clauses(soon=10)
     clauses.paused(1, 40)
-    assert clauses.heard(1, Transcript(pause, language)) is None
-    return [clauses.heard(2 + n, Transcript(text, language)) for n, text in enumerate(texts)]
+    assert clauses.heard(1, Transcript(pause, language), 40) is None
+    return [clauses.heard(2 + n, Transcript(text, language), 50) for n, text in enumerate(texts)]
 
 
 @pytest.mark.parametrize(
@@ -51,22 +51,29 @@ def test_what_is_open_at_the_pause_is_no_sentence() -> None:
 
 
 def test_the_text_of_a_revision_from_before_the_pause_tells_nothing() -> None:
-    clauses = Clauses()
+    clauses = Clauses(soon=10)
     clauses.paused(3, 40)
-    clauses.heard(3, Transcript("It was.", "en"))
-    assert clauses.heard(2, Transcript("It was. And so", "en")) is None
-    assert clauses.heard(4, Transcript("It was. And so", "en")) == 40
+    clauses.heard(3, Transcript("It was.", "en"), 40)
+    assert clauses.heard(2, Transcript("It was. And so", "en"), 45) is None
+    assert clauses.heard(4, Transcript("It was. And so", "en"), 45) == 40
+
+
+def test_what_is_told_late_is_not_told() -> None:
+    clauses = Clauses(soon=10)
+    clauses.paused(1, 40)
+    clauses.heard(1, Transcript("It was.", "en"), 40)
+    assert clauses.heard(2, Transcript("It was. And so", "en"), 51) is None
 
 
 def test_the_last_pause_counts() -> None:
-    clauses = Clauses()
+    clauses = Clauses(soon=10)
     for revision, frames, text in ((1, 40, "One."), (3, 90, "One. Two.")):
         clauses.paused(revision, frames)
-        clauses.heard(revision, Transcript(text, "en"))
-    assert clauses.heard(4, Transcript("One. Two. And then", "en")) == 90
+        clauses.heard(revision, Transcript(text, "en"), frames)
+    assert clauses.heard(4, Transcript("One. Two. And then", "en"), 95) == 90
 
 
 def test_a_pause_whose_text_never_came_is_none() -> None:
-    clauses = Clauses()
+    clauses = Clauses(soon=10)
     clauses.paused(1, 40)
-    assert clauses.heard(2, Transcript("It was. And so", "en")) is None
+    assert clauses.heard(2, Transcript("It was. And so", "en"), 45) is None

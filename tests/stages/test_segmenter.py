@@ -518,6 +518,16 @@ def test_it_goes_on_where_the_sentence_does_or_nobody_asked() -> None:
     assert told(FORESEEING, "It is so.", "It is so. And then") == whole
 
 
+def test_a_sentence_that_is_told_late_goes_on() -> None:
+    segmenter = VadSegmenter("s", Script(script((16, 0.9), (5, 0.0), (60, 0.9))), CLAUSES)
+    pause = utterances(segmenter.feed(AudioChunk(0, ramp(20 * FRAME))))[-1]
+    sketch = utterances(segmenter.feed(AudioChunk(20 * FRAME, ramp(32 * FRAME))))[-1]
+    segmenter.hint(0, pause.revision, Transcript("It is so.", "en"))
+    segmenter.hint(0, sketch.revision, Transcript("It is so. And then", "en"))  # 33 frames after the pause
+    late = utterances(segmenter.feed(AudioChunk(52 * FRAME, ramp(FRAME))))
+    assert not any(utterance.final for utterance in late)
+
+
 def test_the_cut_of_the_hard_cap_is_foreseen() -> None:
     quiet = script((85, 0.9), (1, 0.4), (40, 0.9))
     segmenter = VadSegmenter("s", Script(quiet), replace(OPTIONS, pause_s=3 * 0.032))

@@ -23,7 +23,9 @@ class _Sentence:
 class Clauses:
     """The pauses of one utterance that speech went on after."""
 
-    def __init__(self) -> None:
+    def __init__(self, soon: int) -> None:
+        """``soon``: frames after a pause in which it can still be told."""
+        self._soon = soon
         self.pauses: dict[int, int] = {}
         """Frames of the utterance up to each, by the revision given out there."""
         self._sentence: _Sentence | None = None  # up to the last pause, if it may be one
@@ -32,8 +34,10 @@ class Clauses:
         """At a pause the first ``frames`` of the utterance were given out as ``revision``."""
         self.pauses[revision] = frames
 
-    def heard(self, revision: int, transcript: Transcript) -> int | None:
+    def heard(self, revision: int, transcript: Transcript, length: int) -> int | None:
         """Frames up to a pause that ends a sentence, now that the text of ``revision`` shows it.
+
+        ``length``: frames of the utterance so far.
 
         It does where its text begins with the words of the pause, has a full stop after them too,
         and goes on with a capital letter. Whisper puts a full stop after whatever sound ends with,
@@ -45,9 +49,9 @@ class Clauses:
                 self._sentence = _Sentence(revision, transcript.text.split(), frames)
             return None
         sentence = self._sentence
-        if sentence is not None and revision > sentence.revision:
-            return sentence.frames if _goes_on(sentence.words, transcript) else None
-        return None
+        if sentence is None or revision < sentence.revision or length > sentence.frames + self._soon:
+            return None
+        return sentence.frames if _goes_on(sentence.words, transcript) else None
 
 
 def _goes_on(sentence: Sequence[str], transcript: Transcript) -> bool:

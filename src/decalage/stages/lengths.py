@@ -14,6 +14,8 @@ _HURRY = 0.85
 
 _REVISE_SHARE = 0.12
 """A long utterance is revised less often: each time costs more and says less that is new."""
+_SOON_S = 1.0
+"""What is told later would come seconds after its words, and as late as the next end."""
 _PLAN_AT = 0.95
 """Of 15 s, 0.75 s are left: about what it takes to recognize so much."""
 
@@ -33,6 +35,8 @@ class Lengths:
     plan: int
     """Length at which to choose where the cap will cut: what is before it can be recognized meanwhile."""
     revise: int | None
+    soon: int
+    """How long after a pause an utterance can still be ended there."""
     finished_silence: int
     open_silence: int
 
@@ -48,6 +52,7 @@ class Lengths:
             end_silence=frames(options.end_silence_s),
             pause=None if options.pause_s is None else frames(options.pause_s),
             plan=int(_PLAN_AT * options.max_utterance_s / frame_s),
+            soon=frames(_SOON_S),
             revise=None if options.revise_s is None else frames(options.revise_s),
             finished_silence=frames(options.finished_silence_s or options.end_silence_s),
             open_silence=frames(options.open_silence_s or options.end_silence_s),

@@ -67,7 +67,7 @@ class VadSegmenter:
     def _begin(self) -> None:
         """Nothing is known yet of the next utterance."""
         self._revision = 0  # of its next provisional utterance
-        self._clauses = Clauses()
+        self._clauses = Clauses(self._lengths.soon)
         self._sentence: int | None = None  # held frames that are a whole sentence, as the text told
         self._planned = 0  # held frames up to where the hard cap will cut, once it is near
 
@@ -136,7 +136,7 @@ class VadSegmenter:
         if revision == self._revision - 1 and self._silence and revision in self._clauses.pauses:
             self._ending = ending(transcript.text, transcript.language)
         if self._options.clauses:
-            self._sentence = self._sentence or self._clauses.heard(revision, transcript)
+            self._sentence = self._sentence or self._clauses.heard(revision, transcript, len(self._held))
 
     def finish(self) -> list[Segment]:
         """What was open, if it was speech, without waiting for silence. Idempotent."""
