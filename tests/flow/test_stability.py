@@ -31,6 +31,11 @@ def test_balanced_shows_the_older_part_of_what_two_hypotheses_agree_on() -> None
     assert text.grow("a b c x e f g h i j").text == "a b c x"
 
 
+def test_balanced_shows_the_first_word_that_two_hypotheses_agree_on() -> None:
+    text = GrowingText("balanced")
+    assert [text.grow(each).text for each in ("it was", "it is")] == ["", "it"]
+
+
 def test_reading_shows_what_two_hypotheses_agree_on() -> None:
     assert shown("reading") == ["", "it was", "it was the", "it was the best of times"]
 

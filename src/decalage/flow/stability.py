@@ -16,7 +16,7 @@ from difflib import SequenceMatcher
 from decalage.config import Stability
 
 _BALANCED_SHARE = 0.4
-"""Of the words of a hypothesis ``balanced`` shows so many, if the one before it agrees."""
+"""Of the words of a hypothesis ``balanced`` shows so many, one at least, if the one before it agrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class GrowingText:
         spliced = continued(self._held, words)
         kept = len(spliced) - len(words) + agreed  # the agreed words, counted in the spliced text
         if self._stability == "balanced":
-            kept = min(kept, int(_BALANCED_SHARE * len(spliced)))
+            kept = min(kept, max(1, int(_BALANCED_SHARE * len(spliced))))
         if kept > len(self._held):
             self._held = spliced[:kept]
         shown = spliced if self._stability == "fast" else self._held
