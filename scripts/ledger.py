@@ -31,7 +31,6 @@ _HARD = ("silence", "noise", "hum", "DTMF", "music", "clicks", "babble", "quiet"
 WORDS: Mapping[str, Sequence[str]] = {
     "baseline: `sequential`, beam 5, 30 s window": [*_CUT, *_BASELINE],
     "beam 1, 30 s window": [*_CUT, "--encoder-window", "full"],
-    "beam 5, fitted window": [*_CUT, "--beam", "5"],
     "beam 1, fitted window": _CUT,
     "the same, cut as a file at full speed": ["--pace", "max"],
 }
