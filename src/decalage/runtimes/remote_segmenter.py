@@ -176,11 +176,13 @@ class RemoteSegmenter:
 
     def hint(self, index: int, revision: int, transcript: Transcript) -> None:
         """Passed on in the numbers of the process that gave the provisional utterance, if it lives."""
-        if self._life != self._desk.life or (index, revision) != (self._index, self._revision - 1):
+        theirs, newest = self._theirs
+        there = newest - (self._revision - 1 - revision)  # both count on by one
+        if self._life != self._desk.life or index != self._index or not 0 <= there <= newest:
             return
         try:
             with self._desk.deadline():
-                self._desk.hint(self._stream, *self._theirs, transcript)
+                self._desk.hint(self._stream, theirs, there, transcript)
         except WorkerLostError as error:
             self._desk.replace(error)
 
