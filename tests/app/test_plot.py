@@ -155,10 +155,13 @@ def test_speech_and_work_share_a_clock() -> None:
     whole = row("x", "pipeline", "b", 1.0)
     lanes = {label: bars for label, _, bars in panels_of([whole])[0].lanes}
     assert lanes["asr-0"][0].start == pytest.approx(SPEECH[0][1] + 0.4)
-    for caption in whole["cells"][0]["captions"]:
-        caption["lag"] = 0.7 + 0.55 + 0.01 + 0.015  # recognition began 0.7 s after the speech
+    (cell,) = whole["cells"]
+    sketches = [span for span in cell["trace"]["spans"] if span["stage"] == "asr"]
+    cell["trace"]["spans"] += [{**s, "start": s["start"] - 0.1 * n - 0.5} for n, s in enumerate(sketches)]
+    for caption in cell["captions"]:
+        caption["asr_start"] = caption["end"] + 0.7
     lanes = {label: bars for label, _, bars in panels_of([whole])[0].lanes}
-    assert lanes["asr-0"][0].start == pytest.approx(SPEECH[0][1] + 0.7)
+    assert SPEECH[0][1] + 0.7 in [pytest.approx(bar.start) for bar in lanes["asr-0"]]
 
 
 def test_a_lane_idle_in_the_window_is_not_drawn() -> None:

@@ -32,8 +32,8 @@ class Desk:
 
     def open(self, stream: str, options: SegmenterOptions, first: int) -> None: ...
 
-    def give(self, stream: str, item: object) -> list[Segment]:
-        assert (stream, item) != ("s", None)
+    def give(self, stream: str, _item: object) -> list[Segment]:
+        assert stream == "s"
         return self.answers.pop(0)
 
     def hint(self, stream: str, index: int, revision: int, transcript: Transcript) -> None:

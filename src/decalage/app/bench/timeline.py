@@ -13,6 +13,7 @@ STAGES = ("vad", "asr", "mt")
 """Drawn, from the top down; capture is one bar from end to end, which tells nothing."""
 WINDOW_S = 20.0
 """Seconds of the timeline: a bar of 0.3 s is wide enough for its number."""
+_ALIKE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +94,15 @@ def _lanes(cell: Json) -> list[tuple[str, str, Sequence[Bar]]]:
 def _origin(trace: Json, captions: Iterable[Json]) -> float:
     """When, on the runtime's clock, the stream began.
 
-    A caption leaves (``end`` + ``lag`` on the stream's clock) no sooner than its last span ends, and
-    mostly at once: the least wait tells. Without lags the first entry is taken for the beginning,
-    which is late by one chunk of sound.
+    A caption tells when its recognition began on the stream's clock, and a span when on the
+    runtime's: which span, of several, is told by what most of them agree on. Without captions the
+    first entry is taken for the beginning, which is late by one chunk of sound.
     """
-    ends: dict[int, float] = {}
-    for span in trace["spans"]:
-        if span["stage"] in ("asr", "mt"):
-            ends[span["index"]] = max(span["end"], ends.get(span["index"], span["end"]))
-    known = [
-        ends[caption["index"]] - caption["end"] - caption["lag"]
-        for caption in captions
-        if caption.get("lag") is not None and caption["index"] in ends
-    ]
-    if known:
-        return float(max(known))
+    starts = [(span["index"], span["start"]) for span in trace["spans"] if span["stage"] == "asr"]
+    began = {caption["index"]: caption.get("asr_start") for caption in captions}
+    guesses = [start - began[index] for index, start in starts if began.get(index) is not None]
+    if guesses:
+        return float(max(guesses, key=lambda guess: sum(abs(guess - other) < _ALIKE_S for other in guesses)))
     times = [span["start"] for span in trace["spans"]]
     return float(min([*times, *(depth["time"] for depth in trace.get("depths") or [])]))
 
