@@ -29,7 +29,7 @@ def test_a_manifest_gives_rows_with_references_and_times() -> None:
     talk, ask = read_manifest(SAMPLES / "manifest.jsonl", "en")
     assert (talk.id, talk.path, talk.language, talk.gold) == ("talk", "talk.flac", "en", True)
     assert talk.speech[1] == Span(21.791, 32.791)
-    assert talk.reference(("pt",)) is None
+    assert talk.reference(("pt",)) == "pt"
     assert ask.reference(("es", "pt")) == "pt"
     assert ask.reference(("es",)) is None
 
