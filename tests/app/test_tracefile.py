@@ -225,6 +225,7 @@ def test_ctrl_c_leaves_a_whole_trace(tmp_path: Path) -> None:
     events = json.loads(path.read_text("utf-8"))["traceEvents"]
     check(events)
     bars = {event["name"] for event in events if event["ph"] == "X"}
-    assert {"vad 0", "asr 0 r0", "mt 0 r0", "vad 1", "asr 1", "mt 1"} <= bars
+    assert {"vad 0", "asr 0 r0", "vad 1", "asr 1", "mt 1"} <= bars
+    assert any(bar.startswith("mt 0 r") for bar in bars)  # an early one may be replaced before its turn
     arrows = [event["ph"] for event in events if event["ph"] in "sf"]
     assert arrows.count("s") == arrows.count("f") > 2
