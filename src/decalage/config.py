@@ -11,6 +11,10 @@ from decalage.errors import UsageError
 Pace: TypeAlias = Literal["realtime", "max"]
 RuntimeName: TypeAlias = Literal["sequential", "pipeline", "pool", "processes", "asyncio"]
 
+Engine: TypeAlias = Literal["auto", "onnxruntime", "ctranslate2"]
+"""What runs the recognizer: ``onnxruntime`` searches greedily on the CPU, ``ctranslate2`` does anything,
+``auto`` takes the first where it can."""
+
 Stability: TypeAlias = Literal["fast", "balanced", "reading"]
 """``fast`` shows every hypothesis whole, ``reading`` what two in a row agree on and never takes it back,
 ``balanced`` the older part of that, which the settled caption may correct."""

@@ -56,8 +56,13 @@ class Segmenter(Protocol):
 class Recognizer(Protocol):
     """Turns an utterance into text. Safe to call from as many threads as it was built for."""
 
-    def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
+    def recognize(
+        self, utterance: Utterance, options: RecognizerOptions, draft: Transcript | None = None
+    ) -> Transcript | Rejection:
         """Text, or why there is none. The result depends on samples and options alone.
+
+        ``draft`` is what was heard in an earlier revision of ``utterance``: with it the result may
+        come sooner.
 
         Raises ``EngineError`` when the engine fails on this utterance.
         """

@@ -30,6 +30,7 @@ class Start:
     threads: int
     model: str
     beam: int
+    engine: str
     encoder_window: str
     end_silence: float
     """Seconds of silence that end an utterance."""

@@ -109,6 +109,8 @@ class Transcript:
     language: str
     """Language of the speech, a code of ``decalage.languages``."""
     decoding: Decoding = field(default_factory=Decoding)
+    tokens: tuple[int, ...] = ()
+    """The text as numbers of the recognizer's vocabulary, for it alone to use as a draft."""
 
 
 RejectionReason: TypeAlias = Literal["no-speech", "loop", "no-text"]

@@ -177,8 +177,10 @@ def test_what_was_never_shown_is_not_held_against_the_settled_text(name: str) ->
 
         texts = ("we think that it", "we think that it", "he thinks that it is so")
 
-        def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
-            super().recognize(utterance, options)
+        def recognize(
+            self, utterance: Utterance, options: RecognizerOptions, draft: Transcript | None = None
+        ) -> Transcript | Rejection:
+            super().recognize(utterance, options, draft)
             return Transcript(self.texts[len(self.calls) - 1], options.language)
 
     asked = Gate(opened=True)
@@ -231,8 +233,10 @@ def test_nothing_is_kept_of_a_sketch_that_comes_after_its_caption(name: str) -> 
     class Slow(FakeRecognizer):
         """The first call is held, the others are not."""
 
-        def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
-            outcome = super().recognize(utterance, options)
+        def recognize(
+            self, utterance: Utterance, options: RecognizerOptions, draft: Transcript | None = None
+        ) -> Transcript | Rejection:
+            outcome = super().recognize(utterance, options, draft)
             if len(self.calls) == 1:
                 late.pass_through()
             return outcome
@@ -267,6 +271,23 @@ def test_a_sketch_that_hangs_harms_only_itself(name: str) -> None:
         gate.open()
 
 
+def test_a_revision_is_given_the_text_of_the_newest_before_it_as_a_draft(name: str) -> None:
+    recognizer = FakeRecognizer()
+    with running(name, blueprint(recognizer)) as runtime:
+        stream = runtime.open(LIVE)
+        reader = iter(stream)
+        for count, word in enumerate([7, 7]):
+            stream.feed(sound(tone(word, 0.1), first=1600 * count))
+            assert next(reader).type == "partial"
+        stream.feed(sound(tone(7, 0.1), silence(), tone(8, 0.1), first=3200))
+        stream.finish()
+        list(reader)
+    first, second, *_ = recognizer.drafts
+    assert (first, second) == ("", "word 7")
+    by_word = dict(zip(recognizer.calls, recognizer.drafts, strict=True))
+    assert by_word[8] == ""  # another utterance
+
+
 def test_the_text_of_a_pause_reaches_the_segmenter(name: str) -> None:
     made: list[ForeseeingSegmenter] = []
 
@@ -291,8 +312,10 @@ def test_reading_settles_what_it_has_shown(name: str) -> None:
 
         texts = ("we think", "we think that", "I think that it", "he thinks that it is so")
 
-        def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
-            super().recognize(utterance, options)
+        def recognize(
+            self, utterance: Utterance, options: RecognizerOptions, draft: Transcript | None = None
+        ) -> Transcript | Rejection:
+            super().recognize(utterance, options, draft)
             return Transcript(self.texts[len(self.calls) - 1], options.language)
 
     reading = StreamOptions(partials=True, stability="reading", pace="realtime", targets=("en",))

@@ -14,6 +14,7 @@ START = Start(
     workers=1,
     threads=2,
     model="base",
+    engine="onnxruntime",
     beam=1,
     encoder_window="auto",
     end_silence=0.4,

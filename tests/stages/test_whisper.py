@@ -14,9 +14,13 @@ from decalage.config import RecognizerOptions
 from decalage.errors import DecalageError, EngineError, ModelDamagedError, ModelMissingError, UsageError
 from decalage.sources.file import FileSource
 from decalage.speech import Rejection, Transcript, Utterance
+from decalage.stages.decode import WhisperEngine
 from decalage.stages.loops import words
 from decalage.stages.whisper import WhisperRecognizer, token_limit
+from decalage.stages.whisper_ctranslate2 import CTranslate2Whisper
+from decalage.stages.whisper_onnx import OnnxWhisper
 from decalage.store.models import find_recognizer
+from decalage.store.quantized import find_quantized
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 ASK_NOT = (
@@ -41,23 +45,43 @@ def ask_not() -> Utterance:
     return utterance(np.concatenate([c.samples for c in FileSource(str(SAMPLES / "ask-not.flac"))]))
 
 
-def load(name: str, require: Callable[[bool, str, str], None]) -> WhisperRecognizer:
+Require = Callable[[bool, str, str], None]
+
+
+def found(name: str, require: Require) -> Path:
     try:
-        folder = find_recognizer(name, offline=True)
+        return find_recognizer(name, offline=True)
     except DecalageError as error:
         require(False, f"model {name}", str(error))
         raise
-    return WhisperRecognizer(folder, device="cpu", compute_type="auto", threads=1, concurrency=2)
+
+
+def load(name: str, engine: str, require: Require) -> WhisperRecognizer:
+    folder = found(name, require)
+    return WhisperRecognizer(on_onnx(folder) if engine == "onnxruntime" else on_ctranslate2(folder), folder)
+
+
+def on_ctranslate2(folder: Path, compute_type: str = "auto") -> WhisperEngine:
+    return CTranslate2Whisper(folder, device="cpu", compute_type=compute_type, threads=1, concurrency=2)
+
+
+def on_onnx(folder: Path) -> WhisperEngine:
+    return OnnxWhisper(find_quantized(folder), threads=1)
+
+
+@pytest.fixture(scope="module", params=["onnxruntime", "ctranslate2"])
+def base(request: pytest.FixtureRequest, require: Require) -> WhisperRecognizer:
+    return load("base", request.param, require)
+
+
+@pytest.fixture(scope="module", params=["onnxruntime", "ctranslate2"])
+def tiny_en(request: pytest.FixtureRequest, require: Require) -> WhisperRecognizer:
+    return load("tiny.en", request.param, require)
 
 
 @pytest.fixture(scope="module")
-def base(require: Callable[[bool, str, str], None]) -> WhisperRecognizer:
-    return load("base", require)
-
-
-@pytest.fixture(scope="module")
-def tiny_en(require: Callable[[bool, str, str], None]) -> WhisperRecognizer:
-    return load("tiny.en", require)
+def beams(require: Require) -> WhisperRecognizer:
+    return load("base", "ctranslate2", require)
 
 
 @pytest.mark.real
@@ -147,17 +171,29 @@ def test_thirty_seconds_exactly_are_heard(base: WhisperRecognizer) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("beam", [1, 5])
 @pytest.mark.parametrize("seconds", [1, 6])
 def test_work_is_bounded_by_the_length_of_the_sound(
-    base: WhisperRecognizer, ask_not: Utterance, seconds: int, beam: int
+    base: WhisperRecognizer, ask_not: Utterance, seconds: int
 ) -> None:
-    options = RecognizerOptions(beam=beam)
+    assert_bounded(base, ask_not, seconds, PLAIN)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("seconds", [1, 6])
+def test_the_work_of_a_wide_beam_is_bounded_too(
+    beams: WhisperRecognizer, ask_not: Utterance, seconds: int
+) -> None:
+    assert_bounded(beams, ask_not, seconds, RecognizerOptions(beam=5))
+
+
+def assert_bounded(
+    recognizer: WhisperRecognizer, ask_not: Utterance, seconds: int, options: RecognizerOptions
+) -> None:
     speech = ask_not.samples
     for samples in (noise(seconds), speech[: 16_000 * seconds], np.tile(speech[:8000], 2 * seconds)):
-        decoding = base.recognize(utterance(samples), options).decoding
+        decoding = recognizer.recognize(utterance(samples), options).decoding
         assert decoding.calls <= 3
-        assert decoding.tokens <= decoding.calls * token_limit(seconds)
+        assert decoding.tokens <= 2 * token_limit(seconds)
 
 
 @pytest.mark.real
@@ -173,7 +209,7 @@ def test_a_language_whisper_does_not_know_is_refused(base: WhisperRecognizer, as
 
 
 def construct(folder: Path, compute_type: str = "auto") -> WhisperRecognizer:
-    return WhisperRecognizer(folder, device="cpu", compute_type=compute_type, threads=1, concurrency=1)
+    return WhisperRecognizer(on_ctranslate2(folder, compute_type), folder)
 
 
 def test_a_folder_without_a_model_is_missing(tmp_path: Path) -> None:
@@ -181,13 +217,24 @@ def test_a_folder_without_a_model_is_missing(tmp_path: Path) -> None:
         construct(tmp_path)
 
 
+def test_a_folder_where_nothing_was_prepared_is_damaged(tmp_path: Path) -> None:
+    with pytest.raises(ModelDamagedError, match=str(tmp_path)) as told:
+        OnnxWhisper(tmp_path, threads=1)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.real
+def test_greedy_search_refuses_a_wide_beam_with_the_way_out(require: Require, ask_not: Utterance) -> None:
+    with pytest.raises(UsageError, match="--engine ctranslate2"):
+        load("tiny.en", "onnxruntime", require).recognize(ask_not, RecognizerOptions(beam=5))
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("damaged", ["model.bin", "tokenizer.json", "config.json"])
 def test_a_damaged_model_is_refused_by_name_in_one_line(
-    require: Callable[[bool, str, str], None], tmp_path: Path, damaged: str
+    require: Require, tmp_path: Path, damaged: str
 ) -> None:
-    load("tiny.en", require)
-    for file in find_recognizer("tiny.en", offline=True).iterdir():
+    for file in found("tiny.en", require).iterdir():
         if file.is_file():
             (tmp_path / file.name).symlink_to(file)
     (tmp_path / damaged).unlink()
@@ -198,10 +245,9 @@ def test_a_damaged_model_is_refused_by_name_in_one_line(
 
 
 @pytest.mark.real
-def test_arithmetic_nobody_knows_is_refused(require: Callable[[bool, str, str], None]) -> None:
-    load("tiny.en", require)
+def test_arithmetic_nobody_knows_is_refused(require: Require) -> None:
     with pytest.raises(UsageError, match="int3"):
-        construct(find_recognizer("tiny.en", offline=True), "int3")
+        construct(found("tiny.en", require), "int3")
 
 
 def test_the_bound_on_tokens_grows_with_the_sound_up_to_whispers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,11 @@ from typing import BinaryIO
 
 from rich.console import Console
 
-from decalage.app.machine import Machine, look
+from decalage.app.machine import Machine, has_gpu, look
 from decalage.app.memory import check_memory
 from decalage.app.settings import Settings
 from decalage.clock import SystemClock
-from decalage.config import SegmenterOptions
+from decalage.config import Engine, SegmenterOptions
 from decalage.contracts import AudioSource, Recognizer, Segmenter, Sink, Translator
 from decalage.errors import InputError, OutputError, UsageError
 from decalage.events import Start
@@ -35,11 +36,18 @@ from decalage.sinks.text import PlainTextSink
 from decalage.sources.file import FileSource
 from decalage.sources.pace import Limited, Paced
 from decalage.sources.pcm import PcmSource
+from decalage.stages.decode import WhisperEngine
 from decalage.stages.firefox import FirefoxTranslator
 from decalage.stages.segmenter import VadSegmenter
 from decalage.stages.vad import SileroModel
 from decalage.stages.whisper import WhisperRecognizer
+from decalage.stages.whisper_ctranslate2 import CTranslate2Whisper
+from decalage.stages.whisper_onnx import OnnxWhisper
 from decalage.store.models import find_recognizer, find_translator, recognizer_languages
+from decalage.store.quantized import find_quantized
+from decalage.store.weights import UnreadableWeightsError
+
+logger = logging.getLogger(__name__)
 
 RUNTIMES: Mapping[str, type[LocalRuntime]] = MappingProxyType(
     {
@@ -54,22 +62,34 @@ class ModelBlueprint:
     """Builds the real stages from paths and numbers; picklable, the VAD model is loaded on first use."""
 
     recognizer_path: Path
+    quantized_path: Path | None
+    """The same model prepared for ONNX Runtime; None: it runs on CTranslate2."""
     directions: Mapping[tuple[str, str], Path]
     threads: int
     device: str
     compute_type: str
 
+    @property
+    def engine(self) -> Engine:
+        """What runs the recognizer."""
+        return "ctranslate2" if self.quantized_path is None else "onnxruntime"
+
     def segmenter(self, stream: str, options: SegmenterOptions) -> Segmenter:
         return VadSegmenter(stream, shared_vad().detector(), options)
 
     def recognizer(self, concurrency: int) -> Recognizer:
-        return WhisperRecognizer(
-            self.recognizer_path,
-            device=self.device,
-            compute_type=self.compute_type,
-            threads=self.threads,
-            concurrency=concurrency,
-        )
+        engine: WhisperEngine
+        if self.quantized_path is not None:
+            engine = OnnxWhisper(self.quantized_path, threads=self.threads)
+        else:
+            engine = CTranslate2Whisper(
+                self.recognizer_path,
+                device=self.device,
+                compute_type=self.compute_type,
+                threads=self.threads,
+                concurrency=concurrency,
+            )
+        return WhisperRecognizer(engine, self.recognizer_path)
 
     def translator(self) -> Translator:
         return FirefoxTranslator(self.directions)
@@ -109,11 +129,39 @@ def make_blueprint(settings: Settings, machine: Machine | None = None) -> ModelB
     check_memory(settings, path, machine or look())
     return ModelBlueprint(
         recognizer_path=path,
+        quantized_path=_quantized(settings, path),
         directions=directions,
         threads=settings.parallelism()[1],
         device=settings.device,
         compute_type=settings.compute_type,
     )
+
+
+def _quantized(settings: Settings, model: Path) -> Path | None:
+    """``model`` for ONNX Runtime, where the settings are for it. Raises as ``make_blueprint``."""
+    unfit = _unfit(settings)
+    if settings.engine == "onnxruntime":
+        if unfit is not None:
+            raise UsageError(f"--engine onnxruntime is not for {unfit}; use --engine ctranslate2")
+        return find_quantized(model)
+    if settings.engine == "ctranslate2" or unfit is not None:
+        return None
+    try:
+        return find_quantized(model)
+    except UnreadableWeightsError as error:
+        logger.info("%s runs on CTranslate2: %s", model.name, error)
+        return None
+
+
+def _unfit(settings: Settings) -> str | None:
+    """What of ``settings`` ONNX Runtime does not do."""
+    if settings.beam != 1:
+        return f"--beam {settings.beam}"
+    if settings.compute_type not in ("auto", "int8"):
+        return f"--compute-type {settings.compute_type}"
+    if settings.device == "cuda" or (settings.device == "auto" and has_gpu()):
+        return "--device cuda" if settings.device == "cuda" else "a GPU"
+    return None
 
 
 def open_source(given: str, settings: Settings, stdin: BinaryIO | None = None) -> AudioSource:
@@ -167,7 +215,7 @@ def _written(form: str, output: TextOutput, show: Show) -> Sink:
     return JsonlSink(output) if form == "jsonl" else PlainTextSink(output, show)
 
 
-def start_event(settings: Settings, given: str) -> Start:
+def start_event(settings: Settings, blueprint: ModelBlueprint, given: str) -> Start:
     """The settings in force, as the first event of a run."""
     options = settings.stream_options()
     workers, threads = settings.parallelism()
@@ -179,6 +227,7 @@ def start_event(settings: Settings, given: str) -> Start:
         threads=threads,
         model=settings.model,
         beam=settings.beam,
+        engine=blueprint.engine,
         encoder_window=str(settings.encoder_window),
         end_silence=options.segmenter.end_silence_s,
         partials=options.partials,

@@ -51,7 +51,8 @@ class Interpreter:
             model=model or base.model,
             runtime=runtime or base.runtime,
         )
-        self._runtime = make_runtime(self.settings, make_blueprint(self.settings))
+        self._blueprint = make_blueprint(self.settings)
+        self._runtime = make_runtime(self.settings, self._blueprint)
 
     def __repr__(self) -> str:
         pair = f"{self.settings.source} → {', '.join(self.settings.targets)}"
@@ -125,7 +126,7 @@ class Interpreter:
         settings = replace(self.settings, pace=pace)
         opened = open_source(str(source), settings)
         stream = self._runtime.run(opened, settings.stream_options())
-        return Session(self._runtime, stream, start_event(settings, opened.name))
+        return Session(self._runtime, stream, start_event(settings, self._blueprint, opened.name))
 
 
 class _Completeness:

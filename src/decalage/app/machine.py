@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import os
 import platform
 from collections.abc import Iterator
@@ -60,6 +61,18 @@ def look() -> Machine:
         features=cpu_features(),
         at_work=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     )
+
+
+def has_gpu() -> bool:
+    """Whether there is a driver for a GPU that recognition can run on, and one of them.
+
+    The engine's library is asked only where the driver is installed.
+    """
+    if ctypes.util.find_library("nvcuda" if os.name == "nt" else "cuda") is None:
+        return False
+    import ctranslate2  # noqa: PLC0415 - loads a large native library
+
+    return int(ctranslate2.get_cuda_device_count()) > 0
 
 
 def cpu_features(root: Path = Path("/")) -> tuple[str, ...] | None:

@@ -12,6 +12,7 @@ from decalage.config import (
     SKETCH_EVERY_S,
     UNHURRIED,
     EncoderWindow,
+    Engine,
     Pace,
     RecognizerOptions,
     RuntimeName,
@@ -36,6 +37,7 @@ class Settings:
     model: str = "base"
     device: str = "auto"
     compute_type: str = "auto"
+    engine: Engine = "auto"
     beam: int = 1
     encoder_window: EncoderWindow = "auto"
     pace: Pace = "max"

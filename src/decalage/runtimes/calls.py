@@ -138,7 +138,7 @@ class EngineCalls:
         asr_start = stream.now()
         try:
             with self._served("asr", job, seat):
-                outcome = seat.engine.recognize(utterance, stream.options.recognizer)
+                outcome = seat.engine.recognize(utterance, stream.options.recognizer, stream.draft(job))
         except WorkerLostError:
             raise
         except Exception as error:

@@ -77,10 +77,15 @@ class RecognizerService:
         self._reader = Reader()
 
     def recognize(
-        self, block: str, length: int, silent: Utterance, options: RecognizerOptions
+        self,
+        block: str,
+        length: int,
+        silent: Utterance,
+        options: RecognizerOptions,
+        draft: Transcript | None,
     ) -> Transcript | Rejection:
         utterance = replace(silent, samples=self._reader.at(block).read(length))
-        return self._engine.recognize(utterance, options)
+        return self._engine.recognize(utterance, options, draft)
 
 
 class RemoteRecognizer:
@@ -90,11 +95,13 @@ class RemoteRecognizer:
         self._child = child
         self._desk = Desk()
 
-    def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
+    def recognize(
+        self, utterance: Utterance, options: RecognizerOptions, draft: Transcript | None = None
+    ) -> Transcript | Rejection:
         block = self._desk.lay(utterance.samples).name
         silent = replace(utterance, samples=NO_SOUND)
         result: Transcript | Rejection = self._child.call(
-            "recognize", block, len(utterance.samples), silent, options
+            "recognize", block, len(utterance.samples), silent, options, draft
         )
         return result
 

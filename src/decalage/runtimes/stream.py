@@ -63,7 +63,7 @@ class RuntimeStream:
         self._wake = wake
         self._mark = mark
         self._source: AudioSource | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._inbox = Intake(limits.max_inbox_s, waits=options.pace == "max", clock=clock)
         self._cutter = Cutter(segmenter, self._inbox)
         self._outbox = Outbox(clock, self._taken)
@@ -71,8 +71,7 @@ class RuntimeStream:
         self._ledger = Ledger(credit=limits.max_in_flight, realtime=options.pace == "realtime")
         self._pending: deque[Segment] = deque()  # what one slice gave, at most two or three
         self._origin: float | None = None
-        self._claimed = False
-        self._flushed = False
+        self._claimed = self._flushed = False
 
     def __repr__(self) -> str:
         return f"<RuntimeStream {self.name} {self._ledger!r} {self._inbox!r}>"
@@ -176,25 +175,28 @@ class RuntimeStream:
     def start(self, job: Job) -> bool:
         """``wants``; the caller begins with its recognition now."""
         with self._lock:
-            wanted = self._wants(job.utterance)
-            if wanted:
+            if wanted := self.wants(job):
                 self._foresight.start(job.utterance)
             return wanted
 
     def wants(self, job: Job) -> bool:
         """Whether ``job`` still waits for its answer."""
         with self._lock:
-            return self._wants(job.utterance)
-
-    def _wants(self, utterance: Utterance) -> bool:
-        if utterance.final:
-            return self._ledger.is_open(utterance.index)
-        return not self._outbox.closed and self._foresight.wants(utterance)
+            if job.utterance.final:
+                return self._ledger.is_open(job.utterance.index)
+            return not self._outbox.closed and self._foresight.wants(job.utterance)
 
     def heard(self, job: Job, transcript: Transcript) -> None:
         """What was recognized tells the segmenter where a provisional utterance stands."""
         if not job.utterance.final:
             self._cutter.hint(job.utterance, transcript)
+            with self._lock:
+                self._foresight.hear(job.utterance, transcript)
+
+    def draft(self, job: Job) -> Transcript | None:
+        """What was heard in the newest revision of its utterance, if any was."""
+        with self._lock:
+            return self._foresight.draft(job.utterance)
 
     def answer(self, job: Job, event: Settled) -> bool:
         """Answer ``job``, once: False if it has been answered already, or nobody asks any more.

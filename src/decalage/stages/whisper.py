@@ -1,13 +1,14 @@
-"""Whisper on CTranslate2: one set of weights, as many recognitions at a time as it was built for.
+"""Whisper as a recognizer: what the engine is given, what of its text is believed, what is tried again.
 
-CTranslate2 releases the GIL and takes log-mel features shorter than 30 s, so a short utterance costs
-what it is long. Radford et al., *Robust Speech Recognition via Large-Scale Weak Supervision* (2022);
-feature extraction and tokenizer are faster-whisper's.
+An utterance is padded to a window fitted to it, so that it costs what it is long. Radford et al., *Robust
+Speech Recognition via Large-Scale Weak Supervision* (2022); feature extraction and tokenizer are
+faster-whisper's.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ import numpy as np
 
 from decalage.audio import Samples, sample_count
 from decalage.config import RecognizerOptions
-from decalage.errors import EngineError, ModelDamagedError, ModelMissingError, UsageError, one_line
+from decalage.errors import EngineError, ModelDamagedError, UsageError, one_line
 from decalage.speech import Decoding, Rejection, Transcript, Utterance
+from decalage.stages.decode import DecodePlan, Features, WhisperEngine
 from decalage.stages.loops import compression_ratio, has_words, repeats
 from decalage.stages.window import FULL_S, window_s
 
@@ -28,7 +30,6 @@ _TOKENS_PER_S = 12
 """Fast English speech is about 6 tokens a second; twice that bounds a decode that has lost its way."""
 _TOKENS_AT_MOST = 224
 """Half of Whisper's text context, as in its reference decoder."""
-_CONTEXT_TOKENS = 448
 _PROMPT_TOKENS_AT_MOST = 200
 _LOOP_RATIO = 2.4
 """Compression ratio of a loop, Whisper's own threshold."""
@@ -43,6 +44,10 @@ _LOST = -1.6
 _SPARSE_TOKENS_PER_S = 0.5
 """Speech, pauses included, has several tokens a second."""
 _SPARSE_NO_SPEECH = 0.3
+_BUDGET = 2
+"""Tokens for all decodes of an utterance, in bounds of one."""
+_NO_REPEAT = 3
+"""No three tokens twice, where everything else loops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,52 +55,38 @@ class _Attempt:
     """One decode and why it is not believed, if so."""
 
     text: str
+    tokens: tuple[int, ...]
     decoding: Decoding
     doubt: str | None
 
 
 class WhisperRecognizer:
-    """Recognizes from up to ``concurrency`` threads at once over one set of weights.
+    """Recognizes from as many threads at once as ``engine`` was built for.
 
-    ``model_path``: a CTranslate2 Whisper folder. ``compute_type`` ``auto`` is int8 on a CPU.
-    Raises ``ModelMissingError`` without the folder, ``ModelDamagedError`` when it does not load.
+    ``folder`` holds the model's tokenizer. Raises ``ModelDamagedError`` when that cannot be read.
     """
 
-    def __init__(
-        self, model_path: Path, *, device: str, compute_type: str, threads: int, concurrency: int
-    ) -> None:
-        import ctranslate2  # noqa: PLC0415 - loads a large native library
-        import tokenizers  # noqa: PLC0415
+    def __init__(self, engine: WhisperEngine, folder: Path) -> None:
+        import tokenizers  # noqa: PLC0415 - loads a large native library
         from faster_whisper.feature_extractor import FeatureExtractor  # noqa: PLC0415
 
-        if not (model_path / "model.bin").is_file():
-            raise ModelMissingError(f"no model.bin in {model_path}; run: decalage models list")
-        if compute_type == "auto":
-            compute_type = "default" if device == "cuda" else "int8"
         try:
-            self._tokens = tokenizers.Tokenizer.from_file(str(model_path / "tokenizer.json"))
-            self._model = ctranslate2.models.Whisper(
-                str(model_path),
-                device=device,
-                compute_type=compute_type,
-                inter_threads=concurrency,
-                intra_threads=threads,
-            )
-        except ValueError as error:
-            raise UsageError(f"{model_path.name} on {device} as {compute_type}: {error}") from error
-        except Exception as error:
+            self._tokens = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # the library raises plain Exception
             raise ModelDamagedError(
-                f"{model_path} does not load: {one_line(error)}; add the model again"
+                f"{folder} does not load: {one_line(error)}; add the model again"
             ) from error
-        self._view = ctranslate2.StorageView
-        self._features = FeatureExtractor(feature_size=self._model.n_mels)
-        self._name = model_path.name
+        self._engine = engine
+        self._features = FeatureExtractor(feature_size=engine.mels)
+        self._name = folder.name
         self._tokenizers: dict[str, Any] = {}  # bounded by Whisper's languages
 
     def __repr__(self) -> str:
-        return f"<WhisperRecognizer {self._name} on {self._model.device} {self._model.compute_type}>"
+        return f"<WhisperRecognizer {self._name} {self._engine!r}>"
 
-    def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
+    def recognize(
+        self, utterance: Utterance, options: RecognizerOptions, draft: Transcript | None = None
+    ) -> Transcript | Rejection:
         """Text of ``utterance``, up to 30 s; a loop is tried again at the full window, without the prompt.
 
         Raises ``EngineError`` for longer sound or when the engine fails, ``UsageError`` for a
@@ -105,25 +96,7 @@ class WhisperRecognizer:
             raise EngineError(f"{utterance.duration:.1f} s in one piece; at most {FULL_S:g} s can be heard")
         if not np.any(utterance.samples):
             return Rejection("no-speech", Decoding(calls=0))
-        try:
-            return self._recognize(utterance, options)
-        except (RuntimeError, ValueError) as error:
-            raise EngineError(f"the recognizer failed: {one_line(error)}") from error
-
-    def _recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
-        tokenizer = self._tokenizer(options.language)
-        first_s = window_s(utterance.duration, options.encoder_window)
-        attempts: list[_Attempt] = []
-        plans: list[tuple[float, str | None, dict[str, int]]] = [(first_s, options.prompt, {})]
-        if first_s < FULL_S or options.prompt:
-            plans.append((FULL_S, None, {}))
-        plans.append((FULL_S, None, {"no_repeat_ngram_size": 3}))
-        for window, prompt, extra in plans:
-            attempt = self._attempt(utterance, options.beam, tokenizer, window, prompt, extra)
-            attempts.append(attempt)
-            if attempt.doubt is None:
-                break
-            logger.info("%r: %s at a window of %.1f s", utterance, attempt.doubt, window)
+        attempts = self._attempts(utterance, options, () if draft is None else draft.tokens)
         decoding = _total(attempts)
         last = attempts[-1]
         if last.doubt is not None:
@@ -132,52 +105,79 @@ class WhisperRecognizer:
             return Rejection("no-speech", decoding)
         if not has_words(last.text):
             return Rejection("no-text", decoding)
-        return Transcript(last.text, options.language, decoding)
+        return Transcript(last.text, options.language, decoding, last.tokens)
 
-    def _attempt(
-        self,
-        utterance: Utterance,
-        beam: int,
-        tokenizer: Any,
-        window: float,
-        before: str | None,
-        extra: dict[str, int],
-    ) -> _Attempt:
+    def _attempts(
+        self, utterance: Utterance, options: RecognizerOptions, draft: tuple[int, ...]
+    ) -> list[_Attempt]:
+        """Decodes until one is believed, none is left to try, or the tokens for all of them are spent."""
+        tokenizer = self._tokenizer(options.language)
+        first_s = window_s(utterance.duration, options.encoder_window)
+        ways: list[tuple[float, str | None, int]] = [(first_s, options.prompt, 0)]
+        if first_s < FULL_S or options.prompt:
+            ways.append((FULL_S, None, 0))
+        ways.append((FULL_S, None, _NO_REPEAT))
         limit = token_limit(utterance.duration)
-        prompt = self._prompt(tokenizer, before)
-        result = self._model.generate(
-            self._encoder_input(utterance.samples, window),
-            [prompt],
-            beam_size=beam,
-            patience=1,
-            length_penalty=1,
-            # CTranslate2 takes this as prompt and text, and allows the text at most half of it.
-            max_length=min(_CONTEXT_TOKENS, max(2 * limit, len(prompt) + limit)),
-            return_scores=True,
-            return_no_speech_prob=True,
-            suppress_blank=True,
-            suppress_tokens=_suppressed(tokenizer),
-            **extra,
-        )[0]
-        tokens = result.sequences_ids[0]
-        text = tokenizer.decode(tokens).strip()
+        left = _BUDGET * limit
+        attempts: list[_Attempt] = []
+        for window, prompt, no_repeat in ways:
+            plan = self._plan(tokenizer, prompt, min(limit, left), options.beam, no_repeat, draft)
+            attempt = self._attempt(utterance, tokenizer, window, plan)
+            attempts.append(attempt)
+            left -= attempt.decoding.tokens
+            if attempt.doubt is None or left <= 0:
+                break
+            logger.info("%r: %s at a window of %.1f s", utterance, attempt.doubt, window)
+            draft = attempt.tokens
+        return attempts
+
+    def _attempt(self, utterance: Utterance, tokenizer: Any, window: float, plan: DecodePlan) -> _Attempt:
+        decoded = self._engine.decode(self._encoder_input(utterance.samples, window), plan)
+        text = tokenizer.decode(decoded.tokens).strip()
         ratio = compression_ratio(text)
         decoding = Decoding(
             calls=1,
-            tokens=len(tokens),
+            tokens=len(decoded.tokens),
             window_s=window,
-            mean_log_probability=result.scores[0] * len(tokens) / (len(tokens) + 1),
-            no_speech_probability=result.no_speech_prob,
+            mean_log_probability=decoded.mean_log_probability,
+            no_speech_probability=decoded.no_speech_probability,
             compression_ratio=ratio,
         )
-        return _Attempt(text, decoding, _doubt(text, ratio, len(tokens) >= limit))
+        return _Attempt(text, decoded.tokens, decoding, _doubt(text, ratio, decoded.ended))
 
-    def _encoder_input(self, samples: Samples, window: float) -> Any:
-        """Log-mel features, shape (1, mels, 100 × window), of ``samples`` followed by silence."""
+    def _plan(
+        self,
+        tokenizer: Any,
+        before: str | None,
+        limit: int,
+        beam: int,
+        no_repeat: int,
+        draft: tuple[int, ...],
+    ) -> DecodePlan:
+        """``before`` is what may have been said before; ``draft`` the tokens of an earlier decode."""
+
+        def loops(tokens: Sequence[int]) -> bool:
+            return repeats(tokenizer.decode(tokens))
+
+        return DecodePlan(
+            prompt=tuple(self._prompt(tokenizer, before)),
+            start=tokenizer.sot,
+            end=tokenizer.eot,
+            no_speech=tokenizer.no_speech,
+            suppressed=tuple(_suppressed(tokenizer)),
+            suppressed_first=(*tokenizer.encode(" "), tokenizer.eot),
+            limit=limit,
+            beam=beam,
+            no_repeat=no_repeat,
+            draft=draft,
+            stop=loops,
+        )
+
+    def _encoder_input(self, samples: Samples, window: float) -> Features:
+        """Log-mel features of ``samples`` followed by silence up to ``window`` seconds."""
         padded = np.zeros(sample_count(window), np.float32)
         padded[: len(samples)] = samples
-        features = self._features(padded, padding=0)
-        return self._view.from_array(np.ascontiguousarray(features[None], dtype=np.float32))
+        return np.ascontiguousarray(self._features(padded, padding=0)[None], dtype=np.float32)
 
     def _tokenizer(self, language: str) -> Any:
         """The tokenizer of ``language``, which keeps what it works out: made once for each."""
@@ -186,10 +186,13 @@ class WhisperRecognizer:
         made = self._tokenizers.get(language)
         if made is not None:
             return made
-        multilingual = self._model.is_multilingual
+        multilingual = self._engine.multilingual
         if not multilingual and language != "en":
             raise UsageError(f"{self._name} hears English only, not {language!r}; use --model base")
-        made = Tokenizer(self._tokens, multilingual, task="transcribe", language=language)
+        try:
+            made = Tokenizer(self._tokens, multilingual, task="transcribe", language=language)
+        except ValueError as error:
+            raise EngineError(f"the recognizer failed: {one_line(error)}") from error
         return self._tokenizers.setdefault(language, made)
 
     def _prompt(self, tokenizer: Any, text: str | None) -> list[int]:
@@ -211,13 +214,13 @@ def _suppressed(tokenizer: Any) -> list[int]:
     return sorted({*tokenizer.non_speech_tokens, *(getattr(tokenizer, name) for name in control)} - {None})
 
 
-def _doubt(text: str, ratio: float, capped: bool) -> str | None:
+def _doubt(text: str, ratio: float, ended: bool) -> str | None:
     """Why a decode is not believed."""
     if ratio > _LOOP_RATIO:
         return f"text compresses {ratio:.1f}-fold"
     if repeats(text):
         return "a phrase repeats"
-    if capped:
+    if not ended:
         return "more tokens than so much speech can need"
     return None
 

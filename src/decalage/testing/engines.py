@@ -196,10 +196,15 @@ class FakeRecognizer:
     work: Callable[[int], None] | None = None
     """Called with the word, for service times of a test's own."""
     calls: list[int] = field(default_factory=list)
+    drafts: list[str] = field(default_factory=list)
+    """The text of each call's draft, empty where there was none."""
 
-    def recognize(self, utterance: Utterance, options: RecognizerOptions) -> Transcript | Rejection:
+    def recognize(
+        self, utterance: Utterance, options: RecognizerOptions, draft: Transcript | None = None
+    ) -> Transcript | Rejection:
         word = heard(utterance.samples)
         self.calls.append(word)
+        self.drafts.append("" if draft is None else draft.text)
         gate = self.gates.get(word, self.gate)
         if gate is not None:
             gate.pass_through()

@@ -41,7 +41,7 @@ def measured(audio: str, settings: Settings) -> Measured:
         stream = runtime.run(source, settings.stream_options())
         neighbours = Neighbours()
         parts.look()  # capture may be over before the first event
-        for event in Session(runtime, stream, start_event(settings, audio)):
+        for event in Session(runtime, stream, start_event(settings, blueprint, audio)):
             parts.look()
             if isinstance(event, Settled):
                 settled.append(event)

@@ -28,7 +28,7 @@ from decalage.app.progress import progress
 from decalage.app.session import Session, failures
 from decalage.app.settings import Settings
 from decalage.app.tracefile import check_trace, write_trace
-from decalage.config import Pace, Stability
+from decalage.config import Engine, Pace, Stability
 from decalage.contracts import AudioSource, Sink
 from decalage.events import Summary
 from decalage.flow.trace import Trace
@@ -78,6 +78,12 @@ _option(
 )
 _option(
     "--compute-type", default="auto", metavar="TYPE", help="Arithmetic of recognition; auto is int8 on a CPU."
+)
+_option(
+    "--engine",
+    type=click.Choice(get_args(Engine)),
+    default="auto",
+    help="What runs the recognizer; auto: onnxruntime for greedy search on a CPU, else ctranslate2.",
 )
 _option(
     "--beam", type=click.IntRange(1, 10), default=1, metavar="N", help="Beam of the recognizer; 1 is greedy."
@@ -237,7 +243,7 @@ def run(given: str, settings: Settings, outputs: _Outputs) -> int:
         if trace is not None and outputs.trace is not None:
             stack.callback(write_trace, trace, outputs.trace)
         stream = runtime.run(source, settings.stream_options())
-        session = Session(runtime, stream, start_event(settings, source.name))
+        session = Session(runtime, stream, start_event(settings, blueprint, source.name))
         with session.ladder, _signals(session) as interrupted:
             summary, lost = _write(session, source, sinks)
     for told in lost if not _on_screen() else []:

@@ -45,7 +45,7 @@ def heard(path: str, settings: Settings, tail_s: float) -> Measured:
     try:
         stream = runtime.run(source, settings.stream_options())
         neighbours = Neighbours()
-        for event in Session(runtime, stream, start_event(settings, path)):
+        for event in Session(runtime, stream, start_event(settings, blueprint, path)):
             if isinstance(event, Partial | Settled):
                 events.append({**as_json(event), "at": round(stream.now(), 4)})
             elif isinstance(event, Summary):

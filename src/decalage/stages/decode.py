@@ -1,0 +1,68 @@
+"""One decode of Whisper as values: what is asked of an engine, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Features: TypeAlias = NDArray[np.float32]
+"""Log-mel spectrogram, shape (1, mels, 100 × seconds)."""
+
+
+def _never(_tokens: Sequence[int]) -> bool:
+    """Nothing but the end of the text or the limit ends a decode."""
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodePlan:
+    """What to decode and within which bounds. Tokens are numbers of the model's vocabulary."""
+
+    prompt: tuple[int, ...]
+    """The decoder's first tokens."""
+    start: int
+    """The token in ``prompt`` after which no-speech probability is read."""
+    end: int
+    """The token that ends a text."""
+    no_speech: int
+    suppressed: tuple[int, ...]
+    """Tokens that never come."""
+    suppressed_first: tuple[int, ...]
+    """Tokens that the text does not begin with."""
+    limit: int
+    """Tokens at most."""
+    beam: int = 1
+    no_repeat: int = 0
+    """No run of so many tokens comes twice; 0: any may."""
+    draft: tuple[int, ...] = ()
+    """What the text may be: with greedy search it makes the decode faster and the result no other."""
+    stop: Callable[[Sequence[int]], bool] = _never
+    """Asked as tokens come, whether to end there; an engine may leave it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The best text an engine found."""
+
+    tokens: tuple[int, ...]
+    mean_log_probability: float
+    """Of the tokens and the end."""
+    no_speech_probability: float
+    ended: bool
+    """False where a bound was met first."""
+
+
+class WhisperEngine(Protocol):
+    """Runs one Whisper model. Safe to call from as many threads as it was built for."""
+
+    mels: int
+    """Rows of the features."""
+    multilingual: bool
+
+    def decode(self, features: Features, plan: DecodePlan) -> Decoded:
+        """Raises ``EngineError`` when the engine fails, ``UsageError`` for a plan it cannot follow."""
+        ...

@@ -1,0 +1,71 @@
+"""Whisper models prepared for ONNX Runtime: made once from CTranslate2's files, kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from decalage.errors import MissingPartError, ModelDamagedError
+from decalage.store.files import cache_folder, sha256, verify, whole_folder
+from decalage.store.graphs import decoder_graph, encoder_graph
+from decalage.store.weights import read_weights
+
+logger = logging.getLogger(__name__)
+
+_FORM = 1
+"""Raised when the graphs change: what was prepared before is not used then."""
+_PUBLISHED = "published.json"
+"""Name → SHA-256 of what was prepared."""
+
+
+def find_quantized(folder: Path) -> Path:
+    """What was prepared from the Whisper model in ``folder``; prepared now, in seconds, the first time.
+
+    Raises ``UnreadableWeightsError`` for a model this cannot be made from, ``ModelMissingError``
+    where the cache cannot be written.
+    """
+    target = cache_folder() / f"int8-{folder.name}-{_fingerprint(folder / 'model.bin')}"
+    if target.is_dir() and not _is_whole(target):
+        shutil.rmtree(target, ignore_errors=True)
+    if not target.is_dir():
+        _prepare(folder, target)
+    return target
+
+
+def _prepare(folder: Path, target: Path) -> None:
+    logger.info("preparing %s for this machine, once", folder.name)
+    try:
+        import onnx  # noqa: F401, PLC0415 - told here rather than in the middle of the work
+    except ImportError as error:
+        raise MissingPartError("onnx is not installed: python -m pip install onnx") from error
+    weights = read_weights(folder / "model.bin")
+    with whole_folder(target) as temporary:
+        for name, graph in (("encoder.onnx", encoder_graph), ("decoder.onnx", decoder_graph)):
+            (temporary / name).write_bytes(graph(weights).SerializeToString())
+        np.save(temporary / "embeddings.npy", weights.floats("decoder/embeddings/weight").astype(np.float16))
+        np.save(temporary / "positions.npy", weights.floats("decoder/position_encodings/encodings"))
+        published = {path.name: sha256(path) for path in temporary.iterdir()}
+        (temporary / _PUBLISHED).write_text(json.dumps(published), "utf-8")
+
+
+def _is_whole(target: Path) -> bool:
+    """Whether every file is as it was written."""
+    try:
+        published = json.loads((target / _PUBLISHED).read_text("utf-8"))
+        verify(target, published, "it is made again")
+    except (OSError, ValueError, ModelDamagedError) as error:
+        logger.warning("what was prepared in %s is damaged: %s", target, error)
+        return False
+    return True
+
+
+def _fingerprint(model: Path) -> str:
+    """Of the file by its place, size and time of change, and of the form of what is made from it."""
+    status = model.stat()
+    told = f"{_FORM}:{model.resolve()}:{status.st_size}:{status.st_mtime_ns}"
+    return hashlib.sha256(told.encode()).hexdigest()[:8]
