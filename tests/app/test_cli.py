@@ -64,6 +64,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
         (["translate", ASK_NOT, "--bogus"], 2, "--bogus"),
         (["translate"], 2, "INPUT"),
         (["dance"], 2, "dance"),
+        ([ASK_NOT], 2, f"decalage translate {ASK_NOT}"),
+        (["translate", ASK_NOT, "-o", f"{SAMPLES}/"], 2, "it is a folder"),
+        (["models", "add", "firefox:foo"], 2, "firefox:en-es"),
         (["models", "path", "huge"], 2, "no model"),
     ],
 )
@@ -132,7 +135,12 @@ def test_precedence_is_command_line_then_environment_then_file(
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [('two = "pt"', "unknown key 'two'"), ("to =", "is not TOML"), ("beam = 99", "99 is not in the range")],
+    [
+        ('zzz = "pt"', "unknown key 'zzz'; known are"),
+        ("end_silence = 0.5", "did you mean 'end-silence'?"),
+        ("to =", "is not TOML"),
+        ("beam = 99", "99 is not in the range"),
+    ],
 )
 def test_a_config_file_with_a_mistake_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, words: str
@@ -142,6 +150,24 @@ def test_a_config_file_with_a_mistake_is_refused(
     code, line = refused(capsys, "translate", ASK_NOT, "--config", str(config))
     assert code == 2
     assert words in line
+
+
+@pytest.mark.parametrize("arguments", [[], ["models"]], ids=["none", "models"])
+def test_without_a_command_the_help_stands_in_its_own_lines(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    told = capsys.readouterr()
+    assert (stop.value.code, told.out) == (2, "")
+    assert told.err.startswith("Usage: decalage")
+    assert len(told.err.splitlines()) > 5
+
+
+def test_more_threads_than_cores_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["translate", "nothing.wav", "--workers", "64", "--offline"])
+    assert "64 recognizers of 1 threads on" in capsys.readouterr().err
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

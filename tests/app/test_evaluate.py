@@ -32,7 +32,7 @@ MANIFEST = str(SAMPLES / "manifest.jsonl")
         ([MANIFEST, "--split", "half"], "--split"),
         ([MANIFEST, "--limit", "0"], "--limit"),
         ([MANIFEST, "--json", "/nowhere/x.json"], "the folder does not exist"),
-        ([MANIFEST, "--logs", "/nowhere"], "the folder does not exist"),
+        ([MANIFEST, "--logs", f"{MANIFEST}/logs"], "cannot make the folder"),
         ([MANIFEST, "--json", "-", "--markdown", "-"], "not both"),
         ([MANIFEST, "--compare", "a.json", "b.json"], "no manifest"),
         (["--compare", "a.json", "b.json"], "cannot read a.json"),

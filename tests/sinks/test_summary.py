@@ -40,5 +40,15 @@ def test_a_run_of_no_sound_is_told_without_a_speed() -> None:
     assert "0 captions" in text
 
 
+def test_one_caption_is_no_plural_and_no_utterance_is_no_speech() -> None:
+    assert ": 1 caption" in printed(replace(SUMMARY, captions=1, rejected=0)).rstrip()
+    assert "captions" not in printed(replace(SUMMARY, captions=1, rejected=0))
+    assert "no speech was found" in printed(replace(SUMMARY, utterances=0, captions=0, rejected=0))
+
+
+def test_lines_in_a_pipe_end_with_their_text() -> None:
+    assert all(line == line.rstrip() for line in printed(replace(SUMMARY, lag=SPREAD)).splitlines())
+
+
 def test_a_stream_that_is_no_terminal_gets_no_control_codes() -> None:
     assert "\x1b" not in printed(replace(SUMMARY, lag=SPREAD))

@@ -68,7 +68,7 @@ def lines(text: str, width: int = 60) -> list[str]:
 def test_a_caption_stands_source_first_with_its_time_and_lag() -> None:
     assert lines(written(caption(0, 1.4, en="Hi there.", pt="Oi."))) == [
         "00:00  Hi there.",
-        "       Oi.  +1.4 s",
+        "       Oi.  +1.4\u00a0s",
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 
 import click
 
@@ -22,8 +23,21 @@ EPILOG = (
 )
 
 
+class _Commands(click.Group):
+    """Tells who names a file in the place of a command which one captions it."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and Path(args[0]).is_file():
+            raise click.UsageError(f"no command {args[0]!r}; to caption a file: decalage translate {args[0]}")
+        return super().resolve_command(ctx, args)
+
+
 @click.group(
-    epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=_Commands,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="decalage", prog_name="decalage")
 def command() -> None:
@@ -49,6 +63,9 @@ def main(arguments: list[str] | None = None) -> None:
     share_arenas()
     try:
         code = command.main(arguments, prog_name="decalage", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        code = 2
     except click.ClickException as error:
         _tell(error.format_message())
         code = 2

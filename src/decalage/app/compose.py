@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -105,7 +106,9 @@ def make_runtime(
     settings: Settings, blueprint: ModelBlueprint, *, trace: Trace | None = None
 ) -> LocalRuntime:
     """A runtime with its models loaded. Raises ``MissingPartError`` for one that does not load."""
-    return RUNTIMES[settings.runtime](blueprint, settings.runtime_options(), trace=trace)
+    runtime = RUNTIMES[settings.runtime](blueprint, settings.runtime_options(), trace=trace)
+    logger.info("%r: %s on %s, %d threads each", runtime, settings.model, blueprint.engine, blueprint.threads)
+    return runtime
 
 
 def make_blueprint(settings: Settings, machine: Machine | None = None) -> ModelBlueprint:
@@ -183,6 +186,8 @@ def check_outputs(outputs: Sequence[str]) -> None:
     for path in outputs:
         if path == "-":
             continue
+        if path.endswith(("/", os.sep)) or Path(path).is_dir():
+            raise OutputError(f"cannot write {path}: it is a folder")
         if Path(path).suffix not in (".jsonl", ".txt"):
             raise UsageError(f"no format for {path}; .jsonl and .txt can be written")
         check_writable(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
 from types import TracebackType
@@ -29,7 +29,9 @@ class Interpreter:
                 print(caption.start, caption.text["pt"])
 
     ``source`` and ``targets`` are BCP 47 codes. Other choices go into ``settings``, which the named
-    arguments override. Raises ``UnsupportedPairError`` and ``UsageError`` for what cannot be done,
+    arguments override: ``Interpreter(settings=Settings(workers=2, stability="reading"))``.
+
+    Raises ``UnsupportedPairError`` and ``UsageError`` for what cannot be done,
     ``MissingPartError`` where a model is not here. Use it from one thread, or one event loop, per
     stream; several streams may run at once.
     """
@@ -38,7 +40,7 @@ class Interpreter:
         self,
         *,
         source: str | None = None,
-        targets: list[str] | tuple[str, ...] | None = None,
+        targets: Sequence[str] | None = None,
         model: str | None = None,
         runtime: RuntimeName | None = None,
         settings: Settings | None = None,
@@ -47,7 +49,7 @@ class Interpreter:
         self.settings = replace(
             base,
             source=source or base.source,
-            targets=tuple(targets) if targets is not None else base.targets,
+            targets=base.targets if targets is None else _several(targets),
             model=model or base.model,
             runtime=runtime or base.runtime,
         )
@@ -127,6 +129,11 @@ class Interpreter:
         opened = open_source(str(source), settings)
         stream = self._runtime.run(opened, settings.stream_options())
         return Session(self._runtime, stream, start_event(settings, self._blueprint, opened.name))
+
+
+def _several(targets: Sequence[str]) -> tuple[str, ...]:
+    """One language may be given without a list around it."""
+    return (targets,) if isinstance(targets, str) else tuple(targets)
 
 
 class _Completeness:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +105,9 @@ def load_config(context: click.Context, _parameter: click.Parameter, path: Path 
     known = _known(context)
     unknown = sorted(set(given) - known)
     if unknown:
-        raise click.BadParameter(
-            f"{chosen}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}"
-        )
+        near = get_close_matches(unknown[0].replace("_", "-"), known, n=1)
+        told = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+        raise click.BadParameter(f"{chosen}: unknown key {unknown[0]!r}; {told}")
     own = {names[key]: value for key, value in given.items() if key in names}
     context.default_map = {**(context.default_map or {}), **own}
 

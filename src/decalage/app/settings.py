@@ -117,6 +117,15 @@ class Settings:
         return shape.workers, shape.threads
 
 
+def overcommitted(settings: Settings) -> str | None:
+    """A caution where more threads recognize than there are cores."""
+    workers, threads = settings.parallelism()
+    cores = available_cores()
+    if workers * threads <= cores:
+        return None
+    return f"{workers} recognizers of {threads} threads on {cores} cores: slower, not faster"
+
+
 def available_cores() -> int:
     """Cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -14,7 +14,11 @@ def print_summary(summary: Summary, stream: TextIO) -> None:
     """Write ``summary_table`` to ``stream``."""
     console = Console(file=stream, highlight=False)
     console.print()
-    console.print(summary_table(summary))
+    if console.is_terminal:
+        console.print(summary_table(summary))
+        return
+    for name, value in _rows(summary):
+        console.print(f"{name:<8}  {value}", soft_wrap=True, markup=False)
 
 
 def summary_table(summary: Summary) -> Table:
@@ -35,7 +39,9 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("latency", f"{_spread(summary.latency)}  (after its end was certain)"))
     if summary.rtf is not None and summary.rtf > 0:
         rows.append(("speed", f"{1 / summary.rtf:.1f} × real time (RTF {summary.rtf:.3f})"))
-    told = [f"{summary.captions} captions"]
+    told = [f"{summary.captions} caption{'' if summary.captions == 1 else 's'}"]
+    if not summary.utterances:
+        told = ["no speech was found"]
     counts = {"failed": summary.failures, "no speech": summary.rejected, "gaps": summary.gaps}
     told += [f"{count} {name}" for name, count in counts.items() if count]
     rows.append(("speech", f"{summary.audio_s:.1f} s in {summary.wall_s:.1f} s: {', '.join(told)}"))

@@ -13,12 +13,14 @@ from rich.text import Text
 
 from decalage.events import Caption, Event, Failure, Gap, Partial, Settled
 from decalage.sinks.captions import Show, clean, clock, shown
+from decalage.sinks.echo import NoControlEcho
 from decalage.sinks.output import TextOutput
 
 _NARROW = 44
 """Columns under which the time stands above the text, not beside it."""
 _INDENT = 7
 """The width of ``mm:ss`` and two spaces."""
+_NO_BREAK = "\u00a0"
 
 
 class TerminalSink:
@@ -31,7 +33,9 @@ class TerminalSink:
         self._live = Live(console=console, auto_refresh=False, transient=True) if live else None
         if not console.is_terminal:
             self._live = None
+        self._echo = NoControlEcho()
         if self._live is not None:
+            self._echo.__enter__()
             self._live.start()
         self._partials: dict[int, Partial] = {}
 
@@ -50,6 +54,7 @@ class TerminalSink:
         try:
             if self._live is not None:
                 self._live.stop()
+                self._echo.__exit__(None, None, None)
             self._output.close()
         except OSError as error:
             raise self._output.refusal(error) from error
@@ -77,15 +82,15 @@ class TerminalSink:
 
 def settled_block(event: Settled, show: Show, width: int | None) -> RenderableType | None:
     """The lines of a settled event, wrapped to ``width`` or plain; None for one that is not shown."""
-    lines = _lines(event, show)
+    lines = _lines(event, show, " " if width is None else _NO_BREAK)
     if not lines:
         return None
     return _placed(clock(event.start), lines, width)
 
 
-def _lines(event: Settled, show: Show) -> list[Text]:
+def _lines(event: Settled, show: Show, space: str) -> list[Text]:
     if isinstance(event, Caption):
-        return _caption_lines(event, show)
+        return _caption_lines(event, show, space)
     if isinstance(event, Gap):
         why = f"{event.end - event.start:.1f} s not captioned: {event.cause}"
         return [Text(f"[{why}]", "yellow")]
@@ -95,7 +100,8 @@ def _lines(event: Settled, show: Show) -> list[Text]:
     return []
 
 
-def _caption_lines(event: Caption, show: Show) -> list[Text]:
+def _caption_lines(event: Caption, show: Show, space: str) -> list[Text]:
+    """``space`` stands between a number and its unit."""
     texts = shown(event, show)
     named = len(texts) > 2
     lines = []
@@ -105,7 +111,7 @@ def _caption_lines(event: Caption, show: Show) -> list[Text]:
     for target, error in event.errors.items():
         lines.append(Text(f"[{target} failed: {clean(error)}]", "red"))
     if event.lag is not None and lines:
-        lines[-1].append(f"  +{event.lag:.1f} s", "not bold dim cyan")
+        lines[-1].append(f"  +{event.lag:.1f}{space}s", "not bold dim cyan")
     return lines
 
 

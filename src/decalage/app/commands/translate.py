@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ from decalage.app.compose import (
 from decalage.app.options import EncoderWindowType, LanguagesType, load_config
 from decalage.app.progress import progress
 from decalage.app.session import Session, failures
-from decalage.app.settings import Settings
+from decalage.app.settings import Settings, overcommitted
 from decalage.app.tracefile import check_trace, write_trace
 from decalage.config import Engine, Pace, Stability
 from decalage.contracts import AudioSource, Sink
@@ -36,6 +37,11 @@ from decalage.sinks.captions import Show
 from decalage.sinks.summary import print_summary
 
 INTERRUPTED = 130
+
+_STOPPING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]  # Windows has no SIGHUP
+_FINISHING = b"\ndecalage: finishing what was read; Ctrl-C again ends at once\n"
 
 _DECLARED: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = []
 
@@ -230,6 +236,8 @@ def run(given: str, settings: Settings, outputs: _Outputs) -> int:
     """Caption ``given`` and give the exit code. No output is touched before the models have loaded."""
     blueprint = make_blueprint(settings)
     check_outputs(outputs.outputs)
+    if caution := overcommitted(settings):
+        click.echo(f"decalage: {caution}", err=True)
     trace = Trace() if outputs.trace is not None else None
     if outputs.trace is not None:
         check_trace(outputs.trace, [given, *outputs.outputs])
@@ -244,7 +252,7 @@ def run(given: str, settings: Settings, outputs: _Outputs) -> int:
             stack.callback(write_trace, trace, outputs.trace)
         stream = runtime.run(source, settings.stream_options())
         session = Session(runtime, stream, start_event(settings, blueprint, source.name))
-        with session.ladder, _signals(session) as interrupted:
+        with session.ladder, _signals(session, hint=_drains_long(settings)) as interrupted:
             summary, lost = _write(session, source, sinks)
     for told in lost if not _on_screen() else []:
         click.echo(f"decalage: {told}", err=True)
@@ -252,6 +260,11 @@ def run(given: str, settings: Settings, outputs: _Outputs) -> int:
     if interrupted:
         return INTERRUPTED
     return 1 if lost or summary.damaged else 0
+
+
+def _drains_long(settings: Settings) -> bool:
+    """Whether what has been read by a Ctrl-C takes long enough to wonder, and a person is there to."""
+    return settings.pace == "max" and sys.stderr is not None and sys.stderr.isatty()
 
 
 def _on_screen() -> bool:
@@ -275,16 +288,18 @@ def _write(session: Session, source: AudioSource, sinks: list[Sink]) -> tuple[Su
 
 
 @contextmanager
-def _signals(session: Session) -> Iterator[list[int]]:
-    """Ctrl-C and SIGTERM walk down the session's ladder; the list remembers a Ctrl-C."""
+def _signals(session: Session, *, hint: bool) -> Iterator[list[int]]:
+    """Ctrl-C, SIGTERM and a closed terminal walk down the session's ladder; the list remembers a Ctrl-C."""
     interrupts: list[int] = []
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
             interrupts.append(number)
+            if hint and len(interrupts) == 1:
+                os.write(2, _FINISHING)  # a buffered write could be what was interrupted
         session.ladder.descend()
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, interrupt) for number in _STOPPING}
     try:
         yield interrupts
     finally:
