@@ -41,13 +41,27 @@ def test_a_backlog_delays_another_stream_by_one_job() -> None:
 
 def test_a_newer_revision_takes_the_place_of_a_waiting_one() -> None:
     schedule: Schedule[str] = Schedule()
-    assert schedule.add(utterance("a", 0, revision=1, final=False), "r1") is None
-    assert schedule.add(utterance("a", 0, revision=2), "r2") == "r1"
+    assert schedule.add(utterance("a", 0, revision=1, final=False), "r1") == []
+    assert schedule.add(utterance("a", 0, revision=2), "r2") == ["r1"]
     assert len(schedule) == 1
     with pytest.raises(ValueError, match="twice"):
         schedule.add(utterance("a", 0, revision=2), "again")
-    assert schedule.add(utterance("a", 0, revision=1, final=False), "late") == "late"
+    assert schedule.add(utterance("a", 0, revision=1, final=False), "late") == ["late"]
     assert drain(schedule) == ["r2"]
+
+
+def test_a_sketch_takes_the_place_of_sketches_only() -> None:
+    schedule: Schedule[str] = Schedule()
+    paused = replace(utterance("a", 0, revision=1, final=False), paused=True)
+    assert schedule.add(utterance("a", 0, revision=0, final=False), "sketch 0") == []
+    assert schedule.add(paused, "paused 1") == ["sketch 0"]
+    assert schedule.add(utterance("a", 0, revision=2, final=False), "sketch 2") == []
+    assert schedule.add(utterance("a", 0, revision=3, final=False), "sketch 3") == ["sketch 2"]
+    assert len(schedule) == 2
+    with pytest.raises(ValueError, match="twice"):
+        schedule.add(utterance("a", 0, revision=1, final=False), "again")
+    assert drain(schedule) == ["paused 1", "sketch 3"]
+    assert len(schedule) == 0
 
 
 def test_what_has_paused_comes_before_sketches_which_can_be_held_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from decalage.audio import AudioChunk
 from decalage.config import RecognizerOptions, StreamOptions
 from decalage.events import Caption, Partial, StreamEvent
+from decalage.flow.trace import Depth, Mark, Span, Trace
 from decalage.speech import Rejection, Segment, Transcript, Utterance
 from decalage.testing import ManualClock
 from decalage.testing.engines import (
@@ -130,6 +132,51 @@ def test_an_utterance_that_ends_at_an_earlier_pause_was_foreseen_there(name: str
     assert (caption.start, caption.end) == (0.0, 0.05)
     assert caption.timing.asr_end <= caption.timing.endpoint
     assert len(recognizer.calls) == asked
+
+
+class Watched(Trace):
+    """Tells a test how often something has been put in a queue."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._condition = threading.Condition()
+
+    def add(self, entry: Span | Depth | Mark) -> None:
+        with self._condition:
+            super().add(entry)
+            self._condition.notify_all()
+
+    def wait_waiting(self, queue: str, count: int) -> None:
+        def reached() -> bool:
+            return sum(depth.queue == queue and depth.value > 0 for depth in self.depths()) >= count
+
+        with self._condition:
+            assert self._condition.wait_for(reached, 30), self.depths()
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_a_final_waits_in_vain_for_no_pause_that_a_sketch_came_after(name: str, order: str) -> None:
+    """The translator is at work for another speaker while the pause and a later sketch wait for it."""
+    busy, trace = Gate(), Watched()
+    translator = FakeTranslator(gates={"word 99": busy})
+    kept = FakeBlueprint(FakeRecognizer(), translator, segmenter_type=Recalling)
+    with running(name, kept, workers=2, trace=trace) as runtime:
+        other = runtime.open(LIVE)
+        other.feed(sound(tone(99, 0.05), pause(0.05)))
+        busy.wait_inside(1)
+        stream = runtime.open(LIVE)
+        stream.feed(PHRASE)
+        trace.wait_waiting("waiting for MT", 2)
+        stream.feed(sound(tone(7, 0.1), first=1600))
+        trace.wait_waiting("waiting for MT", 3)
+        if order == "after":
+            busy.open()
+        stream.feed(sound(tone(7, 0.1), first=3200))
+        stream.finish()
+        busy.open()
+        captions = [event for event in stream if event.type != "partial"]
+        assert [(event.start, event.end) for event in captions] == [(0.0, 0.05)]
+        assert texts(captions) == ["word 7"]
 
 
 def test_speech_that_goes_on_is_recognized_whole(name: str) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from decalage.speech import Utterance
 
 Job = TypeVar("Job")
+
+_Place: TypeAlias = tuple[int, bool]
+"""Index of an utterance, and whether the entry is a sketch of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +25,14 @@ class Schedule(Generic[Job]):
 
     Of the provisionals those that have paused come before sketches, which go on.
     A stream that floods the schedule delays the others by one job each, not by its backlog.
-    A newer revision of an utterance takes the place of one still waiting. Pure: no thread, no
-    clock. Bounded by the credit of the streams that add to it.
+    A newer revision of an utterance takes the place of one still waiting, but a sketch never that of
+    one that has ended or paused: the utterance may yet end there. Pure: no thread, no clock. Bounded
+    by the credit of the streams that add to it, two for each.
     """
 
     def __init__(self) -> None:
         # Streams in the order they were last served, longest ago first.
-        self._waiting: OrderedDict[str, dict[int, _Entry[Job]]] = OrderedDict()
+        self._waiting: OrderedDict[str, dict[_Place, _Entry[Job]]] = OrderedDict()
         self._count = 0
         self._peak = 0
 
@@ -36,7 +40,9 @@ class Schedule(Generic[Job]):
         return self._count
 
     def __repr__(self) -> str:
-        waiting = {name: sorted(entries) for name, entries in self._waiting.items() if entries}
+        waiting = {
+            name: sorted(index for index, _ in entries) for name, entries in self._waiting.items() if entries
+        }
         return f"<Schedule {waiting}>"
 
     @property
@@ -44,22 +50,29 @@ class Schedule(Generic[Job]):
         """The most jobs that ever waited."""
         return self._peak
 
-    def add(self, utterance: Utterance, job: Job) -> Job | None:
-        """Queue ``job``; returns the job that need not be done: an older revision that it replaced.
+    def add(self, utterance: Utterance, job: Job) -> list[Job]:
+        """Queue ``job``; returns the jobs that need not be done: older revisions that it replaced.
 
         That is ``job`` itself where a newer one waits. Raises ``ValueError`` where the same one does.
         """
         entries = self._waiting.setdefault(utterance.stream, {})
-        old = entries.get(utterance.index)
-        if old is not None and old.utterance.revision == utterance.revision:
+        place = (utterance.index, is_sketch(utterance))
+        ended, sketch = (utterance.index, False), (utterance.index, True)
+        waiting = {each: entries[each].utterance.revision for each in (ended, sketch) if each in entries}
+        if utterance.revision in waiting.values():
             raise ValueError(f"{utterance!r} is scheduled twice")
-        if old is not None and old.utterance.revision > utterance.revision:
-            return job
-        entries[utterance.index] = _Entry(utterance, job)
-        if old is None:
-            self._count += 1
-            self._peak = max(self._peak, self._count)
-        return None if old is None else old.job
+        if any(waiting.get(each, -1) > utterance.revision for each in (ended, place)):
+            return [job]
+        kinds = (sketch,) if place == sketch else (ended, sketch)
+        replaced = [
+            entries.pop(each).job
+            for each in kinds
+            if waiting.get(each, utterance.revision) < utterance.revision
+        ]
+        entries[place] = _Entry(utterance, job)
+        self._count += 1 - len(replaced)
+        self._peak = max(self._peak, self._count)
+        return replaced
 
     def take(self, *, sketches: bool = True) -> Job | None:
         """The job to do next, or None; a sketch only with ``sketches``."""
@@ -71,9 +84,9 @@ class Schedule(Generic[Job]):
 
     def _take(self, urgency: int) -> Job | None:
         for name, entries in self._waiting.items():
-            indices = [i for i, entry in entries.items() if _urgency(entry.utterance) == urgency]
-            if indices:
-                entry = entries.pop(min(indices))
+            places = [place for place, entry in entries.items() if _urgency(entry.utterance) == urgency]
+            if places:
+                entry = entries.pop(min(places))
                 self._count -= 1
                 if entries:
                     self._waiting.move_to_end(name)

@@ -99,6 +99,7 @@ class AsyncioRuntime(LocalRuntime):
         job = await self._on_thread(lambda _: self._calls.cut(stream))
         if job is not None:
             self._to_recognize.add(job.utterance, job)
+            self._calls.depth("waiting for ASR", len(self._to_recognize))
             self._begin(self._recognize())
         stream.release()
 
@@ -123,6 +124,7 @@ class AsyncioRuntime(LocalRuntime):
             conclude(self._calls.begin(recognized))
             return
         self._to_translate.add(job.utterance, recognized)
+        self._calls.depth("waiting for MT", len(self._to_translate))
         self._begin(self._translate())
 
     async def _translate(self) -> None:
