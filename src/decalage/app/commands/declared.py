@@ -1,0 +1,151 @@
+"""The options of a run: what is heard, how, and where captions go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import click
+
+from decalage.app.compose import RUNTIMES
+from decalage.app.options import EncoderWindowType, LanguagesType
+from decalage.config import Engine, Pace, Stability
+
+_DECLARED: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = []
+
+
+def _option(*names: str, **attributes: Any) -> None:
+    """Declare an option that can also be set as ``DECALAGE_<NAME>`` and in the config file."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "DECALAGE_" + long.lstrip("-").replace("-", "_").upper()
+    _DECLARED.append(click.option(*names, envvar=variable, show_default=True, **attributes))
+
+
+_option("--from", "source", default="en", metavar="LANG", help="Language of the speech.")
+_option("--to", "targets", type=LanguagesType(), default="pt", help="Languages of the captions (BCP 47).")
+_option(
+    "--runtime",
+    type=click.Choice(sorted(RUNTIMES)),
+    default="pipeline",
+    help="How the stages share the machine.",
+)
+_option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Recognitions at a time.  [default: by the machine's cores]",
+)
+_option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Threads in each recognition.  [default: by the machine's cores]",
+)
+_option(
+    "--model",
+    default="base",
+    metavar="NAME|PATH",
+    help="Whisper model: base, tiny.en, another size or a folder.",
+)
+_option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where recognition runs."
+)
+_option(
+    "--compute-type", default="auto", metavar="TYPE", help="Arithmetic of recognition; auto is int8 on a CPU."
+)
+_option(
+    "--engine",
+    type=click.Choice(get_args(Engine)),
+    default="auto",
+    help="What runs the recognizer; auto: onnxruntime for greedy search on a CPU, else ctranslate2.",
+)
+_option(
+    "--beam", type=click.IntRange(1, 10), default=1, metavar="N", help="Beam of the recognizer; 1 is greedy."
+)
+_option(
+    "--encoder-window",
+    type=EncoderWindowType(),
+    default="auto",
+    help="Sound the encoder is given: fitted, 30 s, or seconds.",
+)
+_option(
+    "--pace",
+    type=click.Choice(get_args(Pace)),
+    default="max",
+    help="realtime behaves as a live source and measures lag.",
+)
+_option(
+    "--end-silence",
+    "end_silence_s",
+    type=click.FloatRange(0.1, 5),
+    metavar="S",
+    help="Silence that ends an utterance: 0.5 at speaking pace, 1.5 at full speed.",
+)
+_option(
+    "--max-utterance",
+    "max_utterance_s",
+    type=click.FloatRange(5, 28),
+    metavar="S",
+    help="Longer speech is cut at its quietest point: 15 at speaking pace, 27 at full speed.",
+)
+_option(
+    "--partials/--no-partials",
+    default=None,
+    help="Captions that grow while a person speaks.  [default: at speaking pace]",
+)
+_option(
+    "--stability",
+    type=click.Choice(get_args(Stability)),
+    default="balanced",
+    help="How much of a growing caption is shown; reading never takes back a word.",
+)
+_option(
+    "--speculate/--no-speculate",
+    default=True,
+    help="At speaking pace: begin with a phrase in a pause that may be its end.",
+)
+_option("--prompt", metavar="TEXT", help="Names and spellings the recognizer should expect.")
+_option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "jsonl", "txt"]),
+    default="text",
+    help="text: live captions for a terminal; txt: plain lines.",
+)
+_option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    type=click.Path(dir_okay=True, path_type=str),
+    metavar="PATH",
+    help="Write here, format by extension (.jsonl, .txt); - is standard output. Repeatable.",
+)
+_option(
+    "--show",
+    type=click.Choice(["source", "target", "both"]),
+    default="both",
+    help="Which text the captions show.",
+)
+_option(
+    "--duration",
+    "duration_s",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Stop after this much sound.",
+)
+_option(
+    "--trace",
+    type=click.Path(path_type=str),
+    metavar="PATH",
+    help="What ran when and where, a file for ui.perfetto.dev.",
+)
+_option("--offline", is_flag=True, help="Never ask the network for a model.")
+_option("-v", "--verbose", count=True, help="Tell more on standard error; twice for everything.")
+
+
+def declared(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` with all of them."""
+    for option in reversed(_DECLARED):
+        function = option(function)
+    return function
