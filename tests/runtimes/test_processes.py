@@ -519,6 +519,26 @@ def test_processes_that_die_while_nobody_calls_are_replaced_by_the_next_call() -
         assert texts(interpret(runtime, [2, 3])) == ["word 2", "word 3"]
 
 
+def test_a_process_that_died_before_it_was_asked_takes_no_try_from_the_utterance() -> None:
+    gate = Gate()
+    recognizer = FakeRecognizer(gates={2: gate})
+    with running("processes", FakeBlueprint(recognizer), workers=1) as runtime:
+        assert len(interpret(runtime, [1])) == 1
+        idle = psutil.Process(processes(runtime)["asr-0"])
+        kill(idle.pid)
+        while idle.status() != psutil.STATUS_ZOMBIE:  # dead for the owner too, whom nobody has told
+            pass
+        stream = runtime.open(StreamOptions())
+        stream.feed(speech([2, 3]))
+        stream.finish()
+        gate.wait_inside(1)
+        kill(processes(runtime)["asr-0"])
+        gate.wait_inside(2)
+        gate.open()
+        assert texts(list(stream)) == ["word 2", "word 3"]
+    assert recognizer.calls.count(2) == 2
+
+
 def test_utterances_longer_than_the_first_block_pass_whole() -> None:
     with running("processes") as runtime:
         stream = runtime.open(StreamOptions())

@@ -26,7 +26,14 @@ Engine = TypeVar("Engine")
 
 
 class WorkerLostError(DecalageError):
-    """Raised by an engine of another process when that process is gone: the call may be tried again."""
+    """Raised by an engine of another process when that process is gone: the call may be tried again.
+
+    ``begun``: whether the call may have reached it.
+    """
+
+    def __init__(self, message: str, *, begun: bool = True) -> None:
+        super().__init__(message)
+        self.begun = begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,7 @@ class EngineCalls:
                 outcome = seat.engine.recognize(utterance, stream.options.recognizer, stream.draft(job))
         except WorkerLostError:
             raise
-        except Exception as error:
+        except BaseException as error:  # a panic of native code is no Exception
             _told(job.fail("asr", reason(error)), error)
             return None
         if isinstance(outcome, Rejection):
@@ -168,7 +175,7 @@ class EngineCalls:
                 work.text[target] = translation.text
             except WorkerLostError:
                 raise
-            except Exception as error:
+            except BaseException as error:  # as above
                 logger.warning("translation of %r to %s failed: %s", job.utterance, target, error)
                 work.errors[target] = reason(error)
         conclude(work)
@@ -234,7 +241,7 @@ def reason(error: BaseException) -> str:
     )
 
 
-def _told(answered: bool, error: Exception) -> None:
+def _told(answered: bool, error: BaseException) -> None:
     if answered:
         logger.warning("recognition failed: %s", error)
 

@@ -146,13 +146,15 @@ class Child:
         """``method(*args)`` of the service. Raises what it raises, ``WorkerLostError`` when it is gone."""
         process, began = self.pid, time.monotonic()
         try:
+            if not self._process.is_alive():
+                raise self._loss("is gone", begun=False)
             self._connection.send((method, args))
             result, failed, start, end = self._receive("ended during a call")
         except WorkerLostError:
             self._answered.append(RemoteCall(process, began, time.monotonic(), 0.0))
             raise
         except OSError as error:
-            raise self._loss("is gone") from error
+            raise self._loss("is gone", begun=False) from error
         ipc_s = time.monotonic() - began - (end - start)
         self._answered.append(RemoteCall(process, start, end, max(0.0, ipc_s)))
         if failed:
@@ -221,8 +223,8 @@ class Child:
         except (EOFError, OSError) as error:
             raise self._loss(what) from error
 
-    def _loss(self, what: str) -> WorkerLostError:
-        return WorkerLostError(self._lost or f"the {self.name} process {what}")
+    def _loss(self, what: str, *, begun: bool = True) -> WorkerLostError:
+        return WorkerLostError(self._lost or f"the {self.name} process {what}", begun=begun)
 
 
 def end(process: BaseProcess) -> None:

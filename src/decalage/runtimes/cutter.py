@@ -21,13 +21,13 @@ T = TypeVar("T")
 class SegmenterFailedError(DecalageError):
     """The segmenter of a stream failed in the sound from ``start`` to ``end``, seconds.
 
-    ``samples`` is the length of the slice it was given.
+    ``samples`` is its length: all that came and has not gone through the segmenter.
     """
 
-    def __init__(self, error: Exception, start: float, end: float, samples: int) -> None:
+    def __init__(self, error: BaseException, first: int, samples: int) -> None:
         super().__init__(f"{type(error).__name__}: {error}")
-        self.start = start
-        self.end = end
+        self.start = seconds(first)
+        self.end = seconds(first + samples)
         self.samples = samples
 
 
@@ -43,12 +43,12 @@ class Slice:
 
 
 class Cutter:
-    """For one thread at a time, but for ``hint``."""
+    """For one thread at a time, but for ``hint`` and ``overdue``."""
 
     def __init__(self, segmenter: Segmenter, inbox: Intake) -> None:
         self._segmenter = segmenter
         self._inbox = inbox
-        self._heard_s = 0.0
+        self._passed = 0  # number of the first sample that has not gone through the segmenter
         self._lock = threading.Lock()
         self._hints: list[tuple[Utterance, Transcript]] = []  # of the slice before: a few
 
@@ -62,25 +62,34 @@ class Cutter:
         with self._lock:
             hints, self._hints = self._hints, []
         for utterance, transcript in hints:
-            self._guard(0, partial(self._segmenter.hint, utterance.index, utterance.revision, transcript))
+            self._guard(partial(self._segmenter.hint, utterance.index, utterance.revision, transcript))
         try:
             item = self._inbox.take()
         except ChannelFinished:
-            return Slice(self._guard(0, self._segmenter.finish), 0, last=True)
+            return Slice(self._guard(self._segmenter.finish), 0, last=True)
         if item is None:
             return None
         if isinstance(item, Missing):
             samples = item.length if item.captured else 0
-            missed = self._guard(
-                samples, lambda: self._segmenter.miss(item.first, item.length, captured=item.captured)
+            segments = self._guard(
+                partial(self._segmenter.miss, item.first, item.length, captured=item.captured)
             )
-            return Slice(missed, samples, last=False)
-        self._heard_s, samples = item.start, len(item.samples)
-        return Slice(self._guard(samples, lambda: self._segmenter.feed(item)), samples, last=False)
+            self._passed = item.first + item.length
+        else:
+            samples = len(item.samples)
+            segments = self._guard(partial(self._segmenter.feed, item))
+            self._passed = item.first + samples
+        return Slice(segments, samples, last=False)
 
-    def _guard(self, samples: int, step: Callable[[], T]) -> T:
+    def overdue(self, told: str) -> SegmenterFailedError:
+        """What becomes of the stream whose segmenter is in a call that does not return."""
+        return self._failed(TimeoutError(told))
+
+    def _guard(self, step: Callable[[], T]) -> T:
         try:
             return step()
-        except Exception as error:
-            end = max(self._heard_s, seconds(self._inbox.expected))
-            raise SegmenterFailedError(error, self._heard_s, end, samples) from error
+        except BaseException as error:  # a panic of native code is no Exception
+            raise self._failed(error) from error
+
+    def _failed(self, error: BaseException) -> SegmenterFailedError:
+        return SegmenterFailedError(error, self._passed, max(0, self._inbox.expected - self._passed))

@@ -96,7 +96,7 @@ class AsyncioRuntime(LocalRuntime):
 
     async def _segment(self, stream: RuntimeStream) -> None:
         """One slice of sound; an utterance it completes gets a task of its own."""
-        job = await self._on_thread(lambda _: self._calls.cut(stream))
+        job = await self._on_thread(partial(self._cut_within, self._threads, stream))
         if job is not None:
             self._to_recognize.add(job.utterance, job)
             self._calls.depth("waiting for ASR", len(self._to_recognize))

@@ -29,7 +29,7 @@ from decalage.runtimes.workers import WorkerAbandonedError, WorkerPool
 logger = logging.getLogger(__name__)
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Nobody else has to hear of it."""
 
 
@@ -182,15 +182,28 @@ class LocalRuntime(ABC):
     def _let_go(self) -> None:  # noqa: B027
         """The last of ``close``: the threads have ended, or their time has."""
 
+    def _cut_within(
+        self, pool: WorkerPool, stream: RuntimeStream, given_up: Callable[[], None] = nothing
+    ) -> Job | None:
+        """Cut on this worker of ``pool``; past the deadline it is replaced and the stream ends with that."""
+        limit_s = self.options.vad_deadline_s
+
+        def give_up() -> None:
+            stream.give_up_cutting(f"no answer within {limit_s:g} s")
+            given_up()
+
+        with pool.deadline(limit_s, give_up):
+            return self._calls.cut(stream)
+
     def _recognize_within(
-        self, pool: WorkerPool, job: Job, seat: Seat[Recognizer], given_up: Callable[[], None] = _nothing
+        self, pool: WorkerPool, job: Job, seat: Seat[Recognizer], given_up: Callable[[], None] = nothing
     ) -> RecognizedJob | None:
         """Recognize on this worker of ``pool``; past the deadline it is replaced, the job failed."""
         with self._recognizing(pool, job, given_up):
             return self._calls.recognize(job, seat)
 
     def _recognizing(
-        self, pool: WorkerPool, job: Job, given_up: Callable[[], None] = _nothing
+        self, pool: WorkerPool, job: Job, given_up: Callable[[], None] = nothing
     ) -> AbstractContextManager[None]:
         """The deadline of all that has to be done for the transcript of ``job``."""
         limit_s = self.options.asr_deadline_s
@@ -206,7 +219,7 @@ class LocalRuntime(ABC):
         pool: WorkerPool,
         work: Translations,
         seat: Seat[Translator],
-        given_up: Callable[[], None] = _nothing,
+        given_up: Callable[[], None] = nothing,
     ) -> None:
         """Translate and settle on this worker of ``pool``; past the deadline with what is done."""
         limit_s = self.options.mt_deadline_s
@@ -239,7 +252,7 @@ class LocalRuntime(ABC):
             step()
         except WorkerAbandonedError as abandoned:
             logger.info("%s; its late answer is dropped", abandoned)
-        except Exception as error:
+        except BaseException as error:
             logger.exception("a step of %r failed", self)
             with self._lock:
                 streams = list(self._streams)
@@ -267,7 +280,7 @@ class LocalRuntime(ABC):
             logger.debug("%s was finished before its source ended", stream.name)
         except DecalageError as error:
             damage = str(error)
-        except Exception as error:
+        except BaseException as error:
             logger.exception("source of %s failed", stream.name)
             damage = reason(error)
         finally:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from decalage.contracts import Recognizer, StageBlueprint, Translator
@@ -29,8 +30,8 @@ class PipelineRuntime(StagedRuntime):
         self._recognizer: Seat[Recognizer] = Seat(recognizer.result())
         self._translator: Seat[Translator] = Seat(translator.result())
 
-    def _recognized(self, job: Job) -> RecognizedJob | None:
-        return self._recognize_within(self._asr, job, self._recognizer)
+    def _recognized(self, job: Job, given_up: Callable[[], None]) -> RecognizedJob | None:
+        return self._recognize_within(self._asr, job, self._recognizer, given_up)
 
     def _conclude(self, work: Translations) -> None:
         self._translate_within(self._mt, work, self._translator)

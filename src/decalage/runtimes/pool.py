@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -75,12 +75,12 @@ class PoolRuntime(StagedRuntime):
             load.result()
         self._translator: Seat[Translator] = Seat(translator.result())
 
-    def _recognized(self, job: Job) -> RecognizedJob | None:
-        with self._recognizing(self._asr, job):
+    def _recognized(self, job: Job, given_up: Callable[[], None]) -> RecognizedJob | None:
+        with self._recognizing(self._asr, job, given_up):
             try:
                 with self._replicas.lend() as seat:
                     return self._calls.recognize(job, seat)
-            except Exception as error:  # of loading a copy: a recognizer's own is answered by now
+            except BaseException as error:  # of loading a copy: a recognizer's own is answered by now
                 job.fail("asr", reason(error))
                 return None
 

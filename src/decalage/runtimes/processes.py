@@ -39,6 +39,9 @@ from decalage.runtimes.workers import WorkerPool
 
 T = TypeVar("T")
 
+_STARTS = 4
+"""Processes that may die one after the other before they are asked anything."""
+
 
 class ProcessesRuntime(StagedRuntime):
     """The paper's multiprocessing. Scripts that use it need the ``if __name__ == "__main__":`` guard."""
@@ -110,7 +113,8 @@ class ProcessesRuntime(StagedRuntime):
     def _cut(self, stream: RuntimeStream) -> Job | None:
         return self._calls.cut(stream, self._vad_child)
 
-    def _recognized(self, job: Job) -> RecognizedJob | None:
+    def _recognized(self, job: Job, given_up: Callable[[], None]) -> RecognizedJob | None:  # noqa: ARG002
+        """A process that is given up is ended, so the call returns."""
         seat, child = self._recognizers.get()  # there are as many as workers
         limit_s = self.options.asr_deadline_s
         try:
@@ -141,18 +145,19 @@ class ProcessesRuntime(StagedRuntime):
 
     def _tried(self, call: Callable[[], T], job: Job, child: Child, pool: WorkerPool, limit_s: float) -> T:
         """``call``, again with a fresh process when its own is lost. Raises what the last try raised."""
-        left = self.attempts
+        left, starts = self.attempts, 0
         while True:
             try:
                 with self._deadline(pool, child, limit_s):
                     return call()
             except WorkerLostError as lost:
-                left -= 1
+                starts += 1
+                left -= lost.begun or starts > _STARTS  # one that died before it was asked was no try
                 if self._closed or not job.stream.wants(job):
                     raise
                 child.restart()
                 self._calls.mark("worker replaced", f"{child.name}: {lost}")
-                if not left:
+                if left <= 0:
                     raise
                 self._calls.mark("retry", f"{job.stream.name}#{job.utterance.index} on {child.name}")
 

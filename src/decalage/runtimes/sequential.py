@@ -39,7 +39,7 @@ class SequentialRuntime(LocalRuntime):
 
     def _step(self, stream: RuntimeStream) -> None:
         """One slice of sound, and the whole way of the utterance it completes."""
-        job = self._calls.cut(stream)
+        job = self._cut_within(self._worker, stream)
         if job is not None:
             self._interpret(job)
         stream.release()

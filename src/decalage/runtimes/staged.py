@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from decalage.flow.schedule import Schedule, is_sketch
 from decalage.runtimes.calls import RecognizedJob, Translations, conclude
 from decalage.runtimes.job import Job
-from decalage.runtimes.local import LocalRuntime
+from decalage.runtimes.local import LocalRuntime, nothing
 from decalage.runtimes.stream import RuntimeStream
 from decalage.runtimes.workers import WorkerPool
 
@@ -36,8 +36,11 @@ class StagedRuntime(LocalRuntime):
         self._sketches = 0  # recognitions of utterances that go on, at most ``_sketch_limit``
 
     @abstractmethod
-    def _recognized(self, job: Job) -> RecognizedJob | None:
-        """Recognize ``job`` within its deadline; None when it has been answered."""
+    def _recognized(self, job: Job, given_up: Callable[[], None]) -> RecognizedJob | None:
+        """Recognize ``job`` within its deadline; None when it has been answered.
+
+        ``given_up`` is called where the deadline passes and this call may not return.
+        """
 
     @abstractmethod
     def _conclude(self, work: Translations) -> None:
@@ -55,7 +58,7 @@ class StagedRuntime(LocalRuntime):
         stream.release()
 
     def _cut(self, stream: RuntimeStream) -> Job | None:
-        return self._calls.cut(stream)
+        return self._cut_within(self._vad, stream)
 
     def _queue(self, job: Job) -> None:
         with self._schedules:
@@ -71,20 +74,23 @@ class StagedRuntime(LocalRuntime):
             waiting = len(self._to_recognize)
             sketch = job is not None and is_sketch(job.utterance)
             self._sketches += sketch
+        leave = _once(self._end_sketch) if sketch else nothing
         try:
             if job is not None and job.stream.start(job):
                 self._calls.depth("waiting for ASR", waiting)
-                self._transcribe(job)
+                self._transcribe(job, leave)
         finally:
-            if sketch:
-                with self._schedules:
-                    self._sketches -= 1
-                    waiting = len(self._to_recognize)
-                if waiting:  # the ticket of a sketch that was held back was void
-                    self._dispatch(self._asr, self._recognize)
+            leave()
 
-    def _transcribe(self, job: Job) -> None:
-        recognized = self._recognized(job)
+    def _end_sketch(self) -> None:
+        with self._schedules:
+            self._sketches -= 1
+            waiting = len(self._to_recognize)
+        if waiting:  # the ticket of a sketch that was held back was void
+            self._dispatch(self._asr, self._recognize)
+
+    def _transcribe(self, job: Job, given_up: Callable[[], None]) -> None:
+        recognized = self._recognized(job, given_up)
         if recognized is None:
             return
         if not recognized.targets:
@@ -112,3 +118,14 @@ class StagedRuntime(LocalRuntime):
     def _waiting(self) -> tuple[int, int]:
         with self._schedules:
             return len(self._to_recognize), len(self._to_translate)
+
+
+def _once(call: Callable[[], None]) -> Callable[[], None]:
+    """``call``, but not a second time, from whichever thread."""
+    lock = threading.Lock()
+
+    def first() -> None:
+        if lock.acquire(blocking=False):
+            call()
+
+    return first

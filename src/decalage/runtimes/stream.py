@@ -76,8 +76,6 @@ class RuntimeStream:
     def __repr__(self) -> str:
         return f"<RuntimeStream {self.name} {self._ledger!r} {self._inbox!r}>"
 
-    # The outside: contracts.Stream.
-
     def feed(self, chunk: AudioChunk) -> None:
         if self._origin is None:
             # A live chunk arrives when its last sample has been spoken.
@@ -109,8 +107,6 @@ class RuntimeStream:
         inbox = self._inbox.statistics()
         with self._lock:
             return self._ledger.statistics(inbox)
-
-    # The inside: for the runtime that made it.
 
     def attach(self, source: AudioSource) -> None:
         """``finish`` shall stop ``source`` and wait for ``captured``."""
@@ -227,6 +223,10 @@ class RuntimeStream:
             self._flushed = True
             self._outbox.close()
 
+    def give_up_cutting(self, told: str) -> None:
+        """End with a failure: the segmenter is in a call that does not return."""
+        self._end_failed(self._cutter.overdue(told))
+
     def now(self) -> float:
         """Seconds on the stream clock."""
         return self._clock.now() - (self._origin or 0.0)
@@ -265,22 +265,22 @@ class RuntimeStream:
         if cut is None:
             return
         with self._lock:
-            self._ledger.heard(cut.samples)
-            self._pending.extend(cut.segments)
-            self._flushed = self._flushed or cut.last
-            self._end_if_settled()
+            if not self._flushed:  # else too late
+                self._ledger.heard(cut.samples)
+                self._pending.extend(cut.segments)
+                self._flushed = cut.last
+                self._end_if_settled()
 
     def _end_failed(self, error: SegmenterFailedError) -> None:
         """A segmenter that fails ends its stream with one failure event."""
-        if self._outbox.closed:
-            return
         logger.error("segmenter of %s failed", self.name, exc_info=error)
         self._inbox.cancel()
         with self._lock:
-            self._ledger.heard(error.samples)
-            index = self._ledger.issue(None)
-            self._flushed = True
-            self._settle(Failure(index, error.start, error.end, "vad", str(error)))
+            if not self._flushed:
+                self._ledger.heard(error.samples)
+                self._flushed = True
+                index = self._ledger.issue(None)
+                self._settle(Failure(index, error.start, error.end, "vad", str(error)))
 
     def _settle(self, event: Settled) -> bool:
         if self._outbox.closed or self._ledger.is_answered(event.index):
