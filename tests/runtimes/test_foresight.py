@@ -331,8 +331,9 @@ def test_a_revision_is_given_the_text_of_the_newest_before_it_as_a_draft(name: s
         list(reader)
     first, second, *_ = recognizer.drafts
     assert (first, second) == ("", "word 7")
-    by_word = dict(zip(recognizer.calls, recognizer.drafts, strict=True))
-    assert by_word[8] == ""  # another utterance
+    of_another = [d for w, d in zip(recognizer.calls, recognizer.drafts, strict=True) if w == 8]
+    assert of_another[0] == ""
+    assert set(of_another) <= {"", "word 8"}
 
 
 def test_the_text_of_a_pause_reaches_the_segmenter(name: str) -> None:

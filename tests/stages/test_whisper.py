@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,16 @@ def test_the_same_sound_gives_the_same_decoding_alone_and_beside_others(
     assert alone[:3] == alone[3:]
     with ThreadPoolExecutor(2) as threads:
         assert list(threads.map(lambda sound: base.recognize(sound, PLAIN), sounds)) == alone
+
+
+@pytest.mark.real
+def test_a_sketch_costs_less_and_is_tried_once(base: WhisperRecognizer, ask_not: Utterance) -> None:
+    sketch = replace(ask_not, samples=ask_not.samples[:48_000], final=False)
+    heard = base.recognize(sketch, PLAIN)
+    whole = base.recognize(replace(sketch, final=True), PLAIN)
+    assert heard.decoding.window_s < whole.decoding.window_s
+    looping = replace(sketch, samples=np.tile(ask_not.samples[:6000], 20))
+    assert base.recognize(looping, PLAIN).decoding.calls == 1
 
 
 @pytest.mark.real

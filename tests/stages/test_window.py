@@ -39,6 +39,13 @@ def test_the_fitted_window_leaves_silence_after_the_speech(duration_s: float) ->
     assert window_s(duration_s, "auto") >= duration_s + 4.0
 
 
+@given(st.floats(0.01, 26))
+def test_a_sketch_is_given_less_than_what_has_ended_but_silence_too(duration_s: float) -> None:
+    sketch = window_s(duration_s, "auto", sketch=True)
+    assert duration_s + 3.0 <= sketch < window_s(duration_s, "auto")
+    assert window_s(duration_s, "full", sketch=True) == 30.0
+
+
 def test_a_window_in_seconds_is_taken_as_given_where_the_sound_fits() -> None:
     assert window_s(5.0, 8.0) == 8.0
     assert window_s(9.0, 8.0) == 9.0

@@ -78,7 +78,9 @@ class Foresight:
         """The event that settles ``final``; True when it is being worked out, False when it is not."""
         candidates, self._newest, self._likely = (self._newest, self._likely), None, None
         for foreseen in candidates:
-            if foreseen is None or not _same_sound(foreseen.utterance, final.utterance):
+            if foreseen is None or not foreseen.utterance.paused:
+                continue  # a sketch is less than what a final is
+            if not _same_sound(foreseen.utterance, final.utterance):
                 continue
             if foreseen.event is not None:
                 return _settling(foreseen.event, final)

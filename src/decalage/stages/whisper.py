@@ -89,6 +89,8 @@ class WhisperRecognizer:
     ) -> Transcript | Rejection:
         """Text of ``utterance``, up to 30 s; a loop is tried again at the full window, without the prompt.
 
+        Of an utterance that goes on less is heard and nothing tried again.
+
         Raises ``EngineError`` for longer sound or when the engine fails, ``UsageError`` for a
         language the model does not hear.
         """
@@ -112,11 +114,12 @@ class WhisperRecognizer:
     ) -> list[_Attempt]:
         """Decodes until one is believed, none is left to try, or the tokens for all of them are spent."""
         tokenizer = self._tokenizer(options.language)
-        first_s = window_s(utterance.duration, options.encoder_window)
+        sketch = not utterance.final and not utterance.paused
+        first_s = window_s(utterance.duration, options.encoder_window, sketch=sketch)
         ways: list[tuple[float, str | None, int]] = [(first_s, options.prompt, 0)]
-        if first_s < FULL_S or options.prompt:
-            ways.append((FULL_S, None, 0))
-        ways.append((FULL_S, None, _NO_REPEAT))
+        if not sketch:  # the next one comes soon
+            ways += [(FULL_S, None, 0)] if first_s < FULL_S or options.prompt else []
+            ways.append((FULL_S, None, _NO_REPEAT))
         limit = token_limit(utterance.duration)
         left = _BUDGET * limit
         attempts: list[_Attempt] = []
