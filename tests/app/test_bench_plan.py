@@ -56,8 +56,23 @@ def test_every_row_is_measured_once_before_any_again() -> None:
     rounds = [cell.repeat for cell in cells(3)]
     assert rounds == sorted(rounds)
     first = [(cell.row, cell.pace) for cell in cells(3) if cell.repeat == 0]
-    assert first == [(row, pace) for row in ROWS for pace in PACES]
+    ordered = sorted(ROWS, key=lambda row: "acb".index(row.group))
+    assert first == [(row, pace) for row in ordered for pace in PACES]
     assert [cell.pace for cell in cells(3) if cell.repeat] == ["max"] * 2 * len(ROWS)
+
+
+def test_each_round_begins_with_another_row() -> None:
+    plan = cells(3)
+    begins = [next(cell.row for cell in plan if cell.repeat == repeat) for repeat in range(3)]
+    assert len(set(begins)) == min(3, len(ROWS))
+    for repeat in range(3):
+        assert {cell.row for cell in plan if cell.repeat == repeat} == set(ROWS)
+
+
+def test_the_pipeline_is_measured_with_one_recognizer_on_all_cores_too() -> None:
+    names = [row.name for row in make_rows(Choice(runtimes=("pipeline", "pool")))]
+    assert f"b pipeline 1×{available_cores()}" in names
+    assert f"b pool 1×{available_cores()}" not in names or available_cores() == 1
 
 
 def test_a_shorter_plan_is_the_beginning_of_a_longer_one() -> None:

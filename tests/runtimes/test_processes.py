@@ -167,6 +167,7 @@ def test_a_slot_that_was_not_read_is_not_used_again_after_stop_either() -> None:
     )
     capturing.start()
     ours.send("stop")
+    assert ours.recv() == "ready"
     slots = [ours.recv()[2] for _ in range(8)]
     assert slots == list(range(8))
     assert not ours.poll(0.2), "a ninth piece, with all slots full"
@@ -517,6 +518,16 @@ def test_processes_that_die_while_nobody_calls_are_replaced_by_the_next_call() -
         for process in processes(runtime).values():
             kill(process)
         assert texts(interpret(runtime, [2, 3])) == ["word 2", "word 3"]
+
+
+def test_a_run_begins_when_its_capture_is_about_to_read() -> None:
+    with running("processes") as runtime:
+        assert isinstance(runtime, ProcessesRuntime)
+        stream = runtime.run(ToneSource([1], endless=True), StreamOptions(pace="realtime"))
+        (capture,) = runtime._captures.values()
+        assert capture._connection.poll(0) or stream.statistics().samples_in > 0
+        stream.finish()
+        assert texts(list(stream)) == ["word 1"]
 
 
 def test_a_process_that_died_before_it_was_asked_takes_no_try_from_the_utterance() -> None:

@@ -14,11 +14,12 @@ import pickle
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from typing import cast
 
 from decalage.audio import SAMPLE_RATE, AudioChunk
 from decalage.contracts import AudioSource
 from decalage.errors import DamagedInputError
-from decalage.runtimes.child import end, gone, heard, sendable, spawn
+from decalage.runtimes.child import START_LIMIT_S, end, gone, heard, sendable, spawn
 from decalage.runtimes.sound_block import SoundBlock
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ _SLOT = SAMPLE_RATE // 2
 _SLOTS = 8
 """Four seconds of sound may be on their way."""
 
-_TAKEN, _STOP = "taken", "stop"
+_TAKEN, _STOP, _READY = "taken", "stop", "ready"
 
 
 _ENDED = "the process that captured the sound has ended"
@@ -62,15 +63,24 @@ class CapturedElsewhere:
     def __repr__(self) -> str:
         return f"<CapturedElsewhere {self.name!r} {self.pid}>"
 
+    def ready(self) -> None:
+        """Wait until the process is about to read its source, so that no run is charged with its start.
+
+        What went wrong by then is told by the iteration.
+        """
+        heard(self._process, self._connection, START_LIMIT_S)
+
     def __iter__(self) -> Iterator[AudioChunk]:
         """Raises what the source raised, ``DamagedInputError`` when its process is gone."""
         try:
             if not heard(self._process, self._connection):
                 raise DamagedInputError(_ENDED)
             while (told := self._told()) is not None:
+                if told == _READY:
+                    continue
                 if isinstance(told, BaseException):
                     raise told
-                first, length, slot = told
+                first, length, slot = cast("tuple[int, int, int]", told)
                 yield AudioChunk(first, self._block.read(length, slot * _SLOT))
                 self._send(_TAKEN)
         finally:
@@ -95,9 +105,9 @@ class CapturedElsewhere:
             self._block.close()
         atexit.unregister(self.kill)
 
-    def _told(self) -> tuple[int, int, int] | BaseException | None:
+    def _told(self) -> tuple[int, int, int] | str | BaseException | None:
         try:
-            told: tuple[int, int, int] | BaseException | None = self._connection.recv()
+            told: tuple[int, int, int] | str | BaseException | None = self._connection.recv()
         except (EOFError, OSError) as error:
             raise DamagedInputError(_ENDED) from error
         return told
@@ -121,6 +131,7 @@ def _capture(connection: Connection, block: str, source: bytes) -> None:
         )
         listener.start()
         place, slot = SoundBlock(0, block), 0
+        connection.send(_READY)
         for chunk in opened:
             for at in range(0, len(chunk.samples), _SLOT):
                 piece = chunk.samples[at : at + _SLOT]

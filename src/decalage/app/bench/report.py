@@ -2,10 +2,10 @@
 
 The report, version 1, is what ``decalage bench --json`` writes::
 
-    version, command, machine {…}, measured_at
+    version, command, machine {…}
     audio   [{path, sha256, seconds, cut_s}]
     rows    [{name, group, runtime, workers, threads, settings {…}, audio (path),
-              cells   [{pace, repeat, error, summary, captions, others_percent, …}],
+              cells   [{pace, repeat, error, summary, captions, others_percent, measured_at, …}],
               median  {column: value or null},  spread {column: [least, most]},
               ratio   {column: times row (a) on the same sound}}]
     paper   {note, rows [{option, runtime, ratio {column: times today}, column: value or [low, high]}]}

@@ -10,23 +10,27 @@ from pathlib import Path
 from decalage.app.bench.cell import Measured
 from decalage.app.bench.machine import cpu_name, versions
 from decalage.app.bench.plan import Cell
-from decalage.app.settings import available_cores
-from decalage.errors import OutputError
+from decalage.app.settings import Settings, available_cores
+from decalage.errors import DecalageError, OutputError
 from decalage.sinks.output import write_whole
-from decalage.store.files import cache_folder
+from decalage.store.files import cache_folder, sha256
+from decalage.store.models import find_recognizer, find_translator
 
-_MEASURED = (
-    "config.py",
-    "flow",
-    "runtimes",
-    "sources",
-    "stages",
-    "app/bench/cell.py",
-    "app/compose.py",
-    "app/settings.py",
-    "app/tally.py",
+_SURFACES = (
+    "testing",
+    "app/commands",
+    "app/evaluate",
+    "app/cli.py",
+    "app/bench/measure.py",
+    "app/bench/paper.py",
+    "app/bench/plot.py",
+    "app/bench/quality.py",
+    "app/bench/report.py",
+    "app/bench/saved.py",
+    "app/bench/tables.py",
+    "app/bench/timeline.py",
 )
-"""The code that a result depends on: a change there makes the saved cells those of another program."""
+"""Code that no result depends on: a change anywhere else makes saved cells those of another program."""
 
 
 def default_folder() -> Path:
@@ -71,7 +75,7 @@ def key(cell: Cell, also: tuple[str, ...] = ()) -> str:
     """Names what was asked, sound, repeat, program and machine of ``cell``; not where the sound lies."""
     asked = {name: value for name, value in cell.request().items() if name != "audio"}
     program = [code(also), versions(), cpu_name(), available_cores()]
-    depends = [asked, cell.audio.sha256, cell.repeat, *program]
+    depends = [asked, models(cell.settings), cell.audio.sha256, cell.repeat, *program]
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -80,9 +84,27 @@ def code(also: tuple[str, ...] = ()) -> str:
     """A hash of the modules that are measured, and of the files ``also``."""
     root = Path(__file__).parents[2]
     digest = hashlib.sha256()
-    for place in (*_MEASURED, *also):
-        found = root / place
-        for path in [found] if found.is_file() else sorted(found.rglob("*.py")):
-            digest.update(path.relative_to(root).as_posix().encode())
-            digest.update(path.read_bytes())
+    for path in sorted(root.rglob("*.py")):
+        name = path.relative_to(root).as_posix()
+        if name.startswith(_SURFACES) and not name.startswith(also):
+            continue
+        digest.update(name.encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def models(settings: Settings) -> list[str]:
+    """The hashes of what ``settings`` load; of what is not here, the reason."""
+    try:
+        options = settings.stream_options()
+        pairs = [(options.source, target) for target in options.targets if target != options.source]
+        folders = [find_recognizer(settings.model, offline=True)]
+        folders += [find_translator(*pair) for pair in pairs]
+        return [_hash(path) for folder in folders for path in sorted(folder.glob("*.bin"))]
+    except DecalageError as error:
+        return [str(error)]
+
+
+@cache
+def _hash(path: Path) -> str:
+    return sha256(path)

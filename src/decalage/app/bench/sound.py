@@ -16,11 +16,15 @@ logger = logging.getLogger(__name__)
 
 
 def default_audio() -> str:
-    """The sample talk beside a checkout. Raises ``InputError`` where the package stands alone."""
-    path = Path(__file__).parents[4] / "samples" / "talk.flac"
-    if not path.is_file():
-        raise InputError("no sound to measure on; name a file: decalage bench talk.mp4")
-    return str(path)
+    """The sample talk: of the checkout this runs from, else the one that was installed with the package.
+
+    Raises ``InputError`` where neither is there.
+    """
+    for root in (Path(__file__).parents[4], Path(__file__).parents[2]):
+        path = root / "samples" / "talk.flac"
+        if path.is_file():
+            return str(path)
+    raise InputError("no sound to measure on; name a file: decalage bench talk.mp4")
 
 
 def audio_of(given: str, limit_s: float) -> Audio:
