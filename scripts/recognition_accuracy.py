@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 
 from faster_whisper import WhisperModel
 
@@ -19,7 +20,7 @@ from decalage.app.compose import make_blueprint
 from decalage.app.evaluate.bootstrap import difference_interval
 from decalage.app.settings import Settings
 from decalage.audio import AudioChunk, seconds
-from decalage.config import UNHURRIED, EncoderWindow, RecognizerOptions, SegmenterOptions
+from decalage.config import UNHURRIED, EncoderWindow, Engine, RecognizerOptions, SegmenterOptions
 from decalage.speech import Transcript, Utterance
 from decalage.store.models import find_recognizer
 from scripts.evaluation import Recording, WordErrors, gold, table
@@ -44,12 +45,17 @@ def direct(model_name: str, beam: int) -> Hear:
     return hear
 
 
-def ours(model_name: str, beam: int, window: EncoderWindow, segmenter: SegmenterOptions | None) -> Hear:
+def ours(
+    model_name: str,
+    beam: int,
+    window: EncoderWindow,
+    segmenter: SegmenterOptions | None,
+    engine: Engine = "auto",
+) -> Hear:
     """This program's recognizer, on the whole recording or on its utterances."""
     language = "en"
-    blueprint = make_blueprint(
-        Settings(source=language, targets=(language,), model=model_name, threads=2, workers=1)
-    )
+    settings = Settings(source=language, targets=(language,), model=model_name, beam=beam, engine=engine)
+    blueprint = make_blueprint(replace(settings, threads=2, workers=1))
     recognizer = blueprint.recognizer(1)
 
     def hear(recording: Recording) -> str:
@@ -82,6 +88,11 @@ def main() -> None:
         ("whole, full window, beam 1", 1, lambda: ours(given.model, 1, "full", None)),
         ("whole, full window, beam 5", 5, lambda: ours(given.model, 5, "full", None)),
         ("whole, fitted window, beam 1", 1, lambda: ours(given.model, 1, "auto", None)),
+        (
+            "the same on CTranslate2",
+            1,
+            lambda: ours(given.model, 1, "auto", None, "ctranslate2"),
+        ),
         ("whole, fitted window, beam 5", 5, lambda: ours(given.model, 5, "auto", None)),
         ("cut as when live, beam 1", 1, lambda: ours(given.model, 1, "auto", default)),
         ("cut as when live, beam 5", 5, lambda: ours(given.model, 5, "auto", default)),

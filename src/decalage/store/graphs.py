@@ -132,12 +132,14 @@ class _Graph:
         return helper.make_model(graph, opset_imports=imports, ir_version=9)
 
     def linear(self, x: str, scope: str, *, bias: bool = True) -> str:
-        """``x`` times a matrix of 8-bit integers: each row of ``x`` is brought to ±127 and back."""
+        """``x`` times a matrix of 8-bit integers: each row of ``x`` is brought to ±127 and back.
+
+        A row of zeros comes back as zeros: whatever its integers are, they are multiplied with its loudest.
+        """
         matrix = self._weights.floats(f"{scope}/weight")
         scale = np.maximum(np.abs(matrix).max(axis=1), 1e-12) / _LEVELS
         levels = np.rint(matrix / scale[:, None]).astype(np.int8).T
         loudest = self.node("ReduceMax", self.node("Abs", x), self._last_axis(), keepdims=1)
-        loudest = self.node("Max", loudest, self.constant("least", np.array(1e-12, np.float32)))
         step = self.constant("step", np.array(1 / _LEVELS, np.float32))
         zero = self.constant("zero", np.array(128, np.uint8))
         y = self.node(

@@ -17,7 +17,7 @@ from decalage.store.weights import read_weights
 
 logger = logging.getLogger(__name__)
 
-_FORM = 1
+_FORM = 2
 """Raised when the graphs change: what was prepared before is not used then."""
 _PUBLISHED = "published.json"
 """Name → SHA-256 of what was prepared."""
