@@ -16,6 +16,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from decalage.app.machine import look
 from decalage.app.settings import available_cores
 
 DOCUMENT = Path("docs/measurements.md")
@@ -55,6 +56,7 @@ SECTIONS: dict[str, list[str]] = {
         "tests/runtimes/test_topology.py",
         "tests/runtimes/test_foresight.py",
         "tests/runtimes/test_workers.py",
+        "tests/runtimes/test_faults.py",
         "tests/flow",
     ],
 }
@@ -66,7 +68,9 @@ def _machine() -> str:
     if information.is_file():
         found = re.search(r"model name\s*: (.*)", information.read_text("utf-8"))
         model = f", {found.group(1)}" if found else ""
-    return f"{available_cores()} cores {platform.machine()}{model}, Python {platform.python_version()}"
+    features = "/".join(look().features or ())
+    cores = f"{available_cores()} cores {platform.machine()}{model}{features and f' ({features})'}"
+    return f"{cores}, Python {platform.python_version()}"
 
 
 def _sections() -> dict[str, str]:
