@@ -225,7 +225,9 @@ def as_table(section: Section) -> Table:
 def markdown(report: Mapping[str, Any]) -> str:
     """All tables as Markdown, the paper's numbers in italics."""
     machine = report["machine"]
-    parts = [f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; `{report['command']}`"]
+    features = "/".join(machine.get("features") or ())
+    cpu = f"{machine['cpu']} ({features})" if features else machine["cpu"]
+    parts = [f"{cpu}, {machine['cores']} cores, {machine['system']}; `{report['command']}`"]
     parts += map(as_markdown, sections(report, full=True))
     parts += [*_NOTES, *disturbance(report)]
     parts += [f"Failed: {told}" for told in failures(report)]
