@@ -113,6 +113,8 @@ class RecognizerOptions:
     encoder_window: EncoderWindow = "auto"
     prompt: str | None = None
     """Names and spellings to expect; biases recognition, never appears by itself."""
+    words: bool = False
+    """Whether the time of each word is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

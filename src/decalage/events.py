@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from decalage.speech import GapCause, RejectionReason
+from decalage.speech import GapCause, RejectionReason, Word
 
 VERSION = 1
 
@@ -87,6 +87,8 @@ class Caption:
     lag: float | None
     """emitted − speech_end; None when not at speaking pace."""
     degraded: tuple[str, ...] = ()
+    words: tuple[Word, ...] = ()
+    """Of the source text with their times, where they were asked for."""
     errors: Mapping[str, str] = field(default_factory=dict)
     """Target language → why its translation is missing."""
 
@@ -171,7 +173,7 @@ Settled: TypeAlias = Caption | Failure | Rejected | Gap
 StreamEvent: TypeAlias = Settled | Partial
 Event: TypeAlias = Start | StreamEvent | Summary
 
-_OMIT_WHEN_EMPTY = {"errors", "damaged", "text"}
+_OMIT_WHEN_EMPTY = {"errors", "damaged", "text", "words"}
 _TIME_DIGITS = 4
 
 
@@ -188,7 +190,7 @@ def _plain(value: Any) -> Any:
 def as_json(event: Event) -> dict[str, Any]:
     """The published form of ``event``: a dict ready for ``json.dumps``, ``type`` first.
 
-    Floats are rounded to a tenth of a millisecond; ``errors``, ``damaged`` and a failure's
+    Floats are rounded to a tenth of a millisecond; ``errors``, ``damaged``, ``words`` and a failure's
     ``text`` stand only when set.
     """
     body = {

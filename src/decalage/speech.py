@@ -30,6 +30,11 @@ class Utterance:
     """Of a provisional one: speech has paused after it, so it is likely to be the final one."""
 
     @property
+    def sketch(self) -> bool:
+        """Whether it goes on: its text is for the moment only."""
+        return not self.final and not self.paused
+
+    @property
     def start(self) -> float:
         """Seconds on the stream clock."""
         return seconds(self.first)
@@ -101,6 +106,15 @@ class Decoding:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A word, with the marks around it, and when it was said: seconds on the stream clock."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """Text recognized in one utterance."""
 
@@ -111,6 +125,8 @@ class Transcript:
     decoding: Decoding = field(default_factory=Decoding)
     tokens: tuple[int, ...] = ()
     """The text as numbers of the recognizer's vocabulary, for it alone to use as a draft."""
+    words: tuple[Word, ...] = ()
+    """Its words with their times, where they were asked for."""
 
 
 RejectionReason: TypeAlias = Literal["no-speech", "loop", "no-text"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decalage.flow.schedule import Schedule, is_sketch
+from decalage.flow.schedule import Schedule
 from decalage.speech import Utterance
 
 
@@ -69,7 +69,7 @@ def test_what_has_paused_comes_before_sketches_which_can_be_held_back() -> None:
     schedule.add(utterance("a", 0, final=False), "sketch")
     paused = replace(utterance("b", 0, final=False), paused=True)
     schedule.add(paused, "paused")
-    assert [is_sketch(utterance("a", 0, final=False)), is_sketch(paused)] == [True, False]
+    assert [utterance("a", 0, final=False).sketch, paused.sketch] == [True, False]
     assert schedule.take(sketches=False) == "paused"
     assert schedule.take(sketches=False) is None
     assert schedule.take() == "sketch"

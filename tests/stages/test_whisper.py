@@ -125,6 +125,23 @@ def test_a_sketch_costs_less_and_is_tried_once(base: WhisperRecognizer, ask_not:
 
 
 @pytest.mark.real
+def test_words_are_told_with_their_times_where_asked_for(base: WhisperRecognizer, ask_not: Utterance) -> None:
+    later = replace(ask_not, first=16_000)
+    heard = base.recognize(later, RecognizerOptions(words=True))
+    assert isinstance(heard, Transcript)
+    assert " ".join(word.text for word in heard.words) == heard.text
+    times = [time for word in heard.words for time in (word.start, word.end)]
+    assert times == sorted(times)
+    assert later.start <= times[0] <= times[-1] <= later.end
+    spoken = {word.text.strip(".,").lower(): word.start - later.start for word in heard.words}
+    assert spoken["americans"] == pytest.approx(1.5, abs=0.4)  # heard in the recording
+    assert spoken["not"] == pytest.approx(3.9, abs=0.6)
+    plain = base.recognize(later, PLAIN)
+    assert isinstance(plain, Transcript)
+    assert (plain.text, plain.words) == (heard.text, ())
+
+
+@pytest.mark.real
 def test_digital_silence_is_rejected_without_a_decode(base: WhisperRecognizer) -> None:
     heard = base.recognize(utterance(np.zeros(48_000, np.float32)), PLAIN)
     assert isinstance(heard, Rejection)

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from decalage.config import RecognizerOptions
 from decalage.errors import DecalageError
 from decalage.sources.file import FileSource
+from decalage.speech import Utterance
 from decalage.stages.decode import Decoded, DecodePlan, Features
-from decalage.stages.whisper import WhisperRecognizer
+from decalage.stages.whisper import WhisperRecognizer, _Way
 from decalage.stages.whisper_onnx import OnnxWhisper
 from decalage.store.models import find_recognizer
 from decalage.store.quantized import find_quantized
@@ -56,7 +58,7 @@ class Spelling(OnnxWhisper):
         kept: NDArray[np.int64],
         heard: dict[str, object],  # noqa: ARG002
         past: dict[str, object],
-    ) -> tuple[NDArray[np.float32], dict[str, object]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, object]]:
         before = past["past"]
         assert isinstance(before, Past)
         self.steps.append(len(tokens))
@@ -65,7 +67,8 @@ class Spelling(OnnxWhisper):
             place = before.length + number - (len(PLAN.prompt) - 1)
             logits[row, self._said[min(max(place, 0), len(self._said) - 1)]] = 5
             logits[row, 5] = 9  # never allowed
-        return logits, {"past": Past(before.length + len(tokens))}
+        attention = np.zeros((1, len(tokens), 4), np.float32)
+        return logits, attention, {"past": Past(before.length + len(tokens))}
 
 
 class Past:
@@ -155,7 +158,8 @@ def test_a_draft_of_real_speech_gives_the_same_text_in_fewer_steps(
     recognizer = WhisperRecognizer(model, folder)
     samples = np.concatenate([chunk.samples for chunk in FileSource(str(SAMPLES / "ask-not.flac"))])
     features = recognizer._encoder_input(samples, 20.0)
-    plan = recognizer._plan(recognizer._tokenizer("en"), None, 100, 1, 0, ())
+    utterance = Utterance("s", 0, 0, samples, len(samples) / 16_000)
+    plan = recognizer._plan(utterance, RecognizerOptions(), _Way(20.0), 100, ())
     steps: list[int] = []
     step = model.step
 

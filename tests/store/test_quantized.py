@@ -158,7 +158,8 @@ def test_what_was_damaged_since_is_prepared_again(tiny_en: Path) -> None:
 def test_another_model_in_the_same_place_is_prepared_anew(tiny_en: Path, tmp_path: Path) -> None:
     place = tmp_path / "mine"
     place.mkdir()
-    (place / "model.bin").write_bytes((tiny_en / "model.bin").read_bytes())
+    for name in ("model.bin", "config.json"):
+        (place / name).write_bytes((tiny_en / name).read_bytes())
     first = find_quantized(place)
     os.utime(place / "model.bin", ns=(1, 1))
     assert find_quantized(place) != first

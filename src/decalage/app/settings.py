@@ -49,6 +49,8 @@ class Settings:
     speculate: bool = True
     """When live: begin to recognize in a pause that may turn out to be the end."""
     prompt: str | None = None
+    words: bool = False
+    """Whether captions have the time of each word."""
     duration_s: float | None = None
     """Stop after this much sound."""
     offline: bool = False
@@ -60,6 +62,7 @@ class Settings:
             beam=self.beam,
             encoder_window=self.encoder_window,
             prompt=self.prompt,
+            words=self.words,
         )
         if not self.targets:
             raise UsageError("no target language; write for example --to pt")

@@ -56,7 +56,7 @@ class Schedule(Generic[Job]):
         That is ``job`` itself where a newer one waits. Raises ``ValueError`` where the same one does.
         """
         entries = self._waiting.setdefault(utterance.stream, {})
-        place = (utterance.index, is_sketch(utterance))
+        place = (utterance.index, utterance.sketch)
         ended, sketch = (utterance.index, False), (utterance.index, True)
         waiting = {each: entries[each].utterance.revision for each in (ended, sketch) if each in entries}
         if utterance.revision in waiting.values():
@@ -94,11 +94,6 @@ class Schedule(Generic[Job]):
                     del self._waiting[name]  # nothing stays of streams that have ended
                 return entry.job
         return None
-
-
-def is_sketch(utterance: Utterance) -> bool:
-    """Whether ``utterance`` goes on: its text is for the moment only."""
-    return not utterance.final and not utterance.paused
 
 
 def _urgency(utterance: Utterance) -> int:

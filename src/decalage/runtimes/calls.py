@@ -278,5 +278,6 @@ def _caption(work: Translations, mt_end: float | None) -> Caption:
         ),
         latency=None,
         lag=None,
+        words=recognized.transcript.words,
         errors=work.errors,
     )

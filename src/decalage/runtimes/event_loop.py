@@ -22,7 +22,7 @@ from typing import Any, ClassVar, TypeVar
 
 from decalage.clock import SystemClock
 from decalage.contracts import Recognizer, StageBlueprint, Translator
-from decalage.flow.schedule import Schedule, is_sketch
+from decalage.flow.schedule import Schedule
 from decalage.runtimes.calls import RecognizedJob, Seat, conclude
 from decalage.runtimes.job import Job
 from decalage.runtimes.local import LocalRuntime
@@ -110,7 +110,7 @@ class AsyncioRuntime(LocalRuntime):
             self._calls.depth("waiting for ASR", len(self._to_recognize))
             if job is None or not job.stream.start(job):
                 return
-            sketch = is_sketch(job.utterance)
+            sketch = job.utterance.sketch
             self._sketches += sketch
             recognized = await self._on_thread(
                 partial(self._recognize_within, self._threads, job, self._recognizer)

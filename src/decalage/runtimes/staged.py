@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from decalage.flow.schedule import Schedule, is_sketch
+from decalage.flow.schedule import Schedule
 from decalage.runtimes.calls import RecognizedJob, Translations, conclude
 from decalage.runtimes.job import Job
 from decalage.runtimes.local import LocalRuntime, nothing
@@ -72,7 +72,7 @@ class StagedRuntime(LocalRuntime):
         with self._schedules:
             job = self._to_recognize.take(sketches=self._sketches < self._sketch_limit)
             waiting = len(self._to_recognize)
-            sketch = job is not None and is_sketch(job.utterance)
+            sketch = job is not None and job.utterance.sketch
             self._sketches += sketch
         leave = _once(self._end_sketch) if sketch else nothing
         try:

@@ -40,6 +40,10 @@ class DecodePlan:
     """No run of so many tokens comes twice; 0: any may."""
     draft: tuple[int, ...] = ()
     """What the text may be: with greedy search it makes the decode faster and the result no other."""
+    timed: bool = False
+    """Whether to tell when each token was said."""
+    frames: int = 0
+    """Frames of the encoder that are sound, for that."""
     stop: Callable[[Sequence[int]], bool] = _never
     """Asked as tokens come, whether to end there; an engine may leave it out."""
 
@@ -54,6 +58,8 @@ class Decoded:
     no_speech_probability: float
     ended: bool
     """False where a bound was met first."""
+    starts: tuple[float, ...] = ()
+    """Seconds from the beginning of the sound: when each token began, and when the last one ended."""
 
 
 class WhisperEngine(Protocol):

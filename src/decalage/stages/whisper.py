@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 import numpy as np
 
 from decalage.audio import Samples, sample_count
 from decalage.config import RecognizerOptions
 from decalage.errors import EngineError, ModelDamagedError, UsageError, one_line
-from decalage.speech import Decoding, Rejection, Transcript, Utterance
+from decalage.speech import Decoding, Rejection, Transcript, Utterance, Word
+from decalage.stages.alignment import FRAMES_PER_S
 from decalage.stages.decode import DecodePlan, Features, WhisperEngine
 from decalage.stages.loops import compression_ratio, has_words, repeats
 from decalage.stages.window import FULL_S, window_s
@@ -56,8 +58,20 @@ class _Attempt:
 
     text: str
     tokens: tuple[int, ...]
+    starts: tuple[float, ...]
     decoding: Decoding
     doubt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way to decode an utterance."""
+
+    window: float
+    """Seconds that the encoder is given."""
+    prompt: str | None = None
+    """What may have been said before."""
+    no_repeat: int = 0
 
 
 class WhisperRecognizer:
@@ -107,36 +121,30 @@ class WhisperRecognizer:
             return Rejection("no-speech", decoding)
         if not has_words(last.text):
             return Rejection("no-text", decoding)
-        return Transcript(last.text, options.language, decoding, last.tokens)
+        words = self._words(utterance, options.language, last) if options.words else ()
+        return Transcript(last.text, options.language, decoding, last.tokens, words)
 
     def _attempts(
         self, utterance: Utterance, options: RecognizerOptions, draft: tuple[int, ...]
     ) -> list[_Attempt]:
         """Decodes until one is believed, none is left to try, or the tokens for all of them are spent."""
-        tokenizer = self._tokenizer(options.language)
-        sketch = not utterance.final and not utterance.paused
-        first_s = window_s(utterance.duration, options.encoder_window, sketch=sketch)
-        ways: list[tuple[float, str | None, int]] = [(first_s, options.prompt, 0)]
-        if not sketch:  # the next one comes soon
-            ways += [(FULL_S, None, 0)] if first_s < FULL_S or options.prompt else []
-            ways.append((FULL_S, None, _NO_REPEAT))
         limit = token_limit(utterance.duration)
         left = _BUDGET * limit
         attempts: list[_Attempt] = []
-        for window, prompt, no_repeat in ways:
-            plan = self._plan(tokenizer, prompt, min(limit, left), options.beam, no_repeat, draft)
-            attempt = self._attempt(utterance, tokenizer, window, plan)
+        for way in _ways(utterance, options):
+            plan = self._plan(utterance, options, way, min(limit, left), draft)
+            attempt = self._attempt(utterance, options.language, way.window, plan)
             attempts.append(attempt)
             left -= attempt.decoding.tokens
             if attempt.doubt is None or left <= 0:
                 break
-            logger.info("%r: %s at a window of %.1f s", utterance, attempt.doubt, window)
+            logger.info("%r: %s at a window of %.1f s", utterance, attempt.doubt, way.window)
             draft = attempt.tokens
         return attempts
 
-    def _attempt(self, utterance: Utterance, tokenizer: Any, window: float, plan: DecodePlan) -> _Attempt:
+    def _attempt(self, utterance: Utterance, language: str, window: float, plan: DecodePlan) -> _Attempt:
         decoded = self._engine.decode(self._encoder_input(utterance.samples, window), plan)
-        text = tokenizer.decode(decoded.tokens).strip()
+        text = self._tokenizer(language).decode(decoded.tokens).strip()
         ratio = compression_ratio(text)
         decoding = Decoding(
             calls=1,
@@ -146,35 +154,52 @@ class WhisperRecognizer:
             no_speech_probability=decoded.no_speech_probability,
             compression_ratio=ratio,
         )
-        return _Attempt(text, decoded.tokens, decoding, _doubt(text, ratio, decoded.ended))
+        doubt = _doubt(text, ratio, decoded.ended)
+        return _Attempt(text, decoded.tokens, decoded.starts, decoding, doubt)
 
     def _plan(
-        self,
-        tokenizer: Any,
-        before: str | None,
-        limit: int,
-        beam: int,
-        no_repeat: int,
-        draft: tuple[int, ...],
+        self, utterance: Utterance, options: RecognizerOptions, way: _Way, limit: int, draft: tuple[int, ...]
     ) -> DecodePlan:
-        """``before`` is what may have been said before; ``draft`` the tokens of an earlier decode."""
+        """``draft`` is the tokens of an earlier decode."""
+        tokenizer = self._tokenizer(options.language)
 
         def loops(tokens: Sequence[int]) -> bool:
             return repeats(tokenizer.decode(tokens))
 
         return DecodePlan(
-            prompt=tuple(self._prompt(tokenizer, before)),
+            prompt=tuple(self._prompt(tokenizer, way.prompt)),
             start=tokenizer.sot,
             end=tokenizer.eot,
             no_speech=tokenizer.no_speech,
             suppressed=tuple(_suppressed(tokenizer)),
             suppressed_first=(*tokenizer.encode(" "), tokenizer.eot),
             limit=limit,
-            beam=beam,
-            no_repeat=no_repeat,
+            beam=options.beam,
+            no_repeat=way.no_repeat,
             draft=draft,
+            timed=options.words and not utterance.sketch,
+            frames=round(FRAMES_PER_S * utterance.duration),
             stop=loops,
         )
+
+    def _words(self, utterance: Utterance, language: str, attempt: _Attempt) -> tuple[Word, ...]:
+        """The words of a text with their times; none where the engine told no times."""
+        if not attempt.starts:
+            return ()
+        pieces, numbers = self._tokenizer(language).split_to_word_tokens(list(attempt.tokens))
+        found: list[Word] = []
+        first = 0
+        for piece, tokens in zip(pieces, numbers, strict=True):
+            begun, ended = (
+                utterance.start + min(attempt.starts[at], utterance.duration)
+                for at in (first, first + len(tokens))
+            )
+            first += len(tokens)
+            if found and not piece[:1].isspace() and not _is_word_alone(piece):
+                found[-1] = replace(found[-1], text=found[-1].text + piece.strip(), end=ended)
+            elif piece.strip():
+                found.append(Word(piece.strip(), begun, ended))
+        return tuple(found)
 
     def _encoder_input(self, samples: Samples, window: float) -> Features:
         """Log-mel features of ``samples`` followed by silence up to ``window`` seconds."""
@@ -204,6 +229,21 @@ class WhisperRecognizer:
         if text:
             before = [tokenizer.sot_prev, *tokenizer.encode(" " + text.strip())[-_PROMPT_TOKENS_AT_MOST:]]
         return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
+
+
+def _ways(utterance: Utterance, options: RecognizerOptions) -> list[_Way]:
+    """What is tried in turn: of a sketch only the first, for the next one comes soon."""
+    sketch = utterance.sketch
+    first = _Way(window_s(utterance.duration, options.encoder_window, sketch=sketch), options.prompt)
+    if sketch:
+        return [first]
+    second = [_Way(FULL_S)] if first.window < FULL_S or options.prompt else []
+    return [first, *second, _Way(FULL_S, no_repeat=_NO_REPEAT)]
+
+
+def _is_word_alone(piece: str) -> bool:
+    """Whether a piece without a space before it is a word all the same, as in scripts without spaces."""
+    return any(letter.isalnum() and east_asian_width(letter) in "WF" for letter in piece)
 
 
 def token_limit(duration_s: float) -> int:

@@ -6,6 +6,7 @@ CTranslate2 releases the GIL, its replicas share one set of weights, and it take
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from decalage.errors import (
     EngineError,
@@ -15,9 +16,12 @@ from decalage.errors import (
     UsageError,
     one_line,
 )
+from decalage.stages.alignment import FRAMES_PER_S
 from decalage.stages.decode import Decoded, DecodePlan, Features
 
 _CONTEXT_TOKENS = 448
+_MEL_FRAMES = 2
+"""Frames of the features for one of the encoder."""
 
 
 class CTranslate2Whisper:
@@ -64,8 +68,11 @@ class CTranslate2Whisper:
 
     def decode(self, features: Features, plan: DecodePlan) -> Decoded:
         try:
+            heard = self._view.from_array(features)
+            if plan.timed:
+                heard = self._model.encode(heard)  # once for both
             result = self._model.generate(
-                self._view.from_array(features),
+                heard,
                 [list(plan.prompt)],
                 beam_size=plan.beam,
                 patience=1,
@@ -78,12 +85,24 @@ class CTranslate2Whisper:
                 suppress_tokens=list(plan.suppressed),
                 no_repeat_ngram_size=plan.no_repeat,
             )[0]
+            tokens = tuple(result.sequences_ids[0])
+            starts = self._starts(heard, tokens, plan) if plan.timed and tokens else ()
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"the recognizer failed: {one_line(error)}") from error
-        tokens = tuple(result.sequences_ids[0])
         return Decoded(
             tokens,
             mean_log_probability=result.scores[0] * len(tokens) / (len(tokens) + 1),
             no_speech_probability=result.no_speech_prob,
             ended=len(tokens) < plan.limit,
+            starts=starts,
         )
+
+    def _starts(self, heard: Any, tokens: tuple[int, ...], plan: DecodePlan) -> tuple[float, ...]:
+        """When each token began, and when the last one ended, seconds."""
+        begin = list(plan.prompt[plan.prompt.index(plan.start) : -1])  # without "no timestamps"
+        aligned = self._model.align(heard, begin, [list(tokens)], _MEL_FRAMES * max(1, plan.frames))[0]
+        first: dict[int, int] = {}
+        for token, frame in aligned.alignments:
+            first.setdefault(token, frame)
+        last = aligned.alignments[-1][1]
+        return tuple(first.get(number, last) / FRAMES_PER_S for number in range(len(tokens) + 1))

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decalage.errors import EngineError, ModelDamagedError, UsageError, one_line
+from decalage.stages.alignment import token_starts
 from decalage.stages.decode import Decoded, DecodePlan, Features
 
 _ENGLISH_ONLY_VOCABULARY = 51_864
@@ -98,8 +99,8 @@ class OnnxWhisper:
 
     def step(
         self, tokens: NDArray[np.int64], kept: NDArray[np.int64], heard: dict[str, Any], past: dict[str, Any]
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Logits, shape (kept, vocabulary), after ``tokens``, and the keys and values with theirs."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
+        """Logits (kept, vocabulary), attention (heads, tokens, frames), keys and values with theirs."""
         said = next(iter(past.values())).shape()[2]
         embedded = self._embeddings[tokens].astype(np.float32) + self._positions[said : said + len(tokens)]
         binding = self._decoder.io_binding()
@@ -111,8 +112,8 @@ class OnnxWhisper:
             binding.bind_output(name)
         self._decoder.run_with_iobinding(binding)
         told = dict(zip(self._told, binding.get_outputs(), strict=True))
-        logits: NDArray[np.float32] = told.pop("logits").numpy()[0]
-        return logits, {f"past_{name}": value for name, value in told.items()}
+        logits, attention = told.pop("logits").numpy()[0], told.pop("attention").numpy()[0]
+        return logits, attention, {f"past_{name}": value for name, value in told.items()}
 
 
 class _Steps:
@@ -122,17 +123,24 @@ class _Steps:
         self._model = model
         self._heard = model.hear(features)
         self._past = model.nothing_said()
+        self._attention: list[NDArray[np.float32]] = []  # of each token that went through
 
     def run(self, tokens: Sequence[int], kept: Sequence[int]) -> NDArray[np.float32]:
         """The rows numbered ``kept`` of the logits after each of ``tokens``, which follow those before."""
         numbers = np.array(tokens, np.int64), np.array(kept, np.int64)
-        logits, self._past = self._model.step(*numbers, self._heard, self._past)
+        logits, attention, self._past = self._model.step(*numbers, self._heard, self._past)
+        self._attention += [attention[:, number] for number in range(len(tokens))]
         return logits
 
     def forget(self, length: int) -> None:
         """All tokens but the first ``length``."""
-        if next(iter(self._past.values())).shape()[2] > length:
+        if len(self._attention) > length:
             self._past = self._model.cut(self._past, length)
+            del self._attention[length:]
+
+    def starts(self, before: int, frames: int) -> tuple[float, ...]:
+        """When each token after the first ``before`` began, and when the last one ended, seconds."""
+        return token_starts(np.stack(self._attention[before - 1 :], axis=1), frames)
 
 
 class _Text:
@@ -194,11 +202,13 @@ def _greedy(steps: _Steps, plan: DecodePlan) -> Decoded:
     steps.forget(before + len(text.tokens))
     while not text.over:
         text.add(steps.run(text.tokens[-1:], [0])[0])
+    timed = plan.timed and text.ended and text.tokens
     return Decoded(
         tuple(text.tokens),
         mean_log_probability=text.mean_log_probability,
         no_speech_probability=_probability(first, plan.no_speech),
         ended=text.ended,
+        starts=steps.starts(len(plan.prompt), plan.frames) if timed else (),
     )
 
 

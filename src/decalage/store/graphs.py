@@ -2,9 +2,13 @@
 
 ::
 
-    encoder   mel (1, mels, 100 × s) ─▶ layers ─▶ cross_key_i, cross_value_i (1, heads, 50 × s, size)
+    encoder   mel (1, mels, 100 × s) ─▶ layers ─▶ cross_key_i, cross_value_i (1, heads, 50 × s, size),
+                                                  following_key_i (1, following heads, size, 50 × s)
     decoder   embedded tokens (1, n, width), past and cross keys and values
-              ─▶ layers ─▶ logits (1, kept rows, vocabulary), keys and values so far
+              ─▶ layers ─▶ logits (1, kept rows, vocabulary), keys and values so far,
+                           attention (1, following heads, n, 50 × s), scores before softmax
+
+The heads that follow the speech tell when a token was said; a model's ``config.json`` names them.
 
 A matrix has a scale for each of its columns, what it is multiplied with one for each row, both
 symmetric: what a row comes to depends on that row alone, so tokens can be looked at one by one or
@@ -14,8 +18,8 @@ that of Radford et al., *Robust Speech Recognition via Large-Scale Weak Supervis
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +35,11 @@ _GELU = 3
 _EPSILON = 1e-5
 
 
-def encoder_graph(weights: Weights) -> Any:
+Following: TypeAlias = Mapping[int, Sequence[int]]
+"""Layer of the decoder → those of its heads that follow the speech."""
+
+
+def encoder_graph(weights: Weights, following: Following) -> Any:
     """Everything from log-mel features to what the decoder attends to, as an ``onnx.ModelProto``.
 
     Raises ``UnreadableWeightsError`` for a model that is no Whisper.
@@ -51,28 +59,38 @@ def encoder_graph(weights: Weights) -> Any:
     x = graph.normalized(x, "encoder/layer_norm")
     for layer in range(weights.layers("decoder")):
         both = graph.linear(x, f"decoder/layer_{layer}/attention/linear_1")
-        for name, half in zip(("cross_key", "cross_value"), graph.split(both, 2), strict=True):
-            graph.output(f"{name}_{layer}", graph.by_head(half))
+        key, value = (graph.by_head(half) for half in graph.split(both, 2))
+        graph.output(f"cross_key_{layer}", key)
+        graph.output(f"cross_value_{layer}", value)
+        if layer in following:
+            chosen = graph.heads_of(key, following[layer])
+            graph.output(f"following_key_{layer}", graph.node("Transpose", chosen, perm=[0, 1, 3, 2]))
     graph.input("mel", [1, mels, "frames"])
     return graph.model()
 
 
-def decoder_graph(weights: Weights) -> Any:
+def decoder_graph(weights: Weights, following: Following) -> Any:
     """One step over any number of tokens, as an ``onnx.ModelProto``; ``kept`` are the rows to judge."""
     graph = _Graph(weights)
-    width = weights.arrays["decoder/embeddings/weight"].shape[1]
-    size = width // graph.heads
-    graph.input("tokens", [1, "new", width])
+    size = graph.width // graph.heads
+    graph.input("tokens", [1, "new", graph.width])
     graph.input("kept", ["rows"], integers=True)
     x = "tokens"
+    attention = []
     for layer in range(weights.layers("decoder")):
         scope = f"decoder/layer_{layer}"
         for name, length in (("cross", "heard"), ("past", "before")):
             for part in ("key", "value"):
                 graph.input(f"{name}_{part}_{layer}", [1, graph.heads, length, size])
         x = graph.node("Add", x, graph.self_attention(x, scope, layer))
-        x = graph.node("Add", x, graph.cross_attention(x, scope, layer))
+        query = graph.cross_query(x, scope)
+        if layer in following:
+            heads = following[layer]
+            graph.input(f"following_key_{layer}", [1, len(heads), size, "heard"])
+            attention.append(graph.scores(query, f"following_key_{layer}", heads))
+        x = graph.node("Add", x, graph.cross_attention(query, scope, layer))
         x = graph.node("Add", x, graph.feed_forward(x, scope))
+    graph.output("attention", graph.node("Concat", *attention, axis=1))
     x = graph.normalized(graph.node("Gather", x, "kept", axis=1), "decoder/layer_norm")
     graph.output("logits", graph.linear(x, "decoder/projection", bias=False))
     return graph.model()
@@ -91,6 +109,7 @@ class _Graph:
         self._inputs: list[Any] = []
         self._outputs: list[str] = []
         self.heads = weights.number("decoder/num_heads")
+        self.width = int(weights.arrays["decoder/embeddings/weight"].shape[1])
 
     def node(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """A node with one output."""
@@ -175,13 +194,26 @@ class _Graph:
         self.output(f"value_{layer}", values)
         return self.linear(y, f"{scope}/linear_1")
 
-    def cross_attention(self, x: str, scope: str, layer: int) -> str:
-        """Of the decoder to what the encoder heard."""
+    def cross_query(self, x: str, scope: str) -> str:
+        """What the decoder asks of what the encoder heard."""
         scope = f"{scope}/attention"
-        query = self.linear(self.normalized(x, f"{scope}/layer_norm"), f"{scope}/linear_0")
+        return self.linear(self.normalized(x, f"{scope}/layer_norm"), f"{scope}/linear_0")
+
+    def cross_attention(self, query: str, scope: str, layer: int) -> str:
+        """Of the decoder to what the encoder heard."""
         heard = (f"cross_key_{layer}", f"cross_value_{layer}")
         y = self.node("MultiHeadAttention", query, *heard, domain=_CONTRIB, num_heads=self.heads)
-        return self.linear(y, f"{scope}/linear_2")
+        return self.linear(y, f"{scope}/attention/linear_2")
+
+    def scores(self, query: str, keys: str, heads: Sequence[int]) -> str:
+        """How much some heads attend to each frame, before softmax."""
+        scale = self.constant("scale of scores", np.array((self.width // self.heads) ** -0.5, np.float32))
+        return self.node("Mul", self.node("MatMul", self.heads_of(self.by_head(query), heads), keys), scale)
+
+    def heads_of(self, x: str, heads: Sequence[int]) -> str:
+        """Of (1, heads, …) some."""
+        chosen = self.constant(f"heads {list(heads)}", np.array(heads, np.int64))
+        return self.node("Gather", x, chosen, axis=1)
 
     def feed_forward(self, x: str, scope: str) -> str:
         """Out to four times the width and back."""
@@ -210,8 +242,7 @@ class _Graph:
 
     def by_head(self, x: str) -> str:
         """(1, n, width) as (1, heads, n, size)."""
-        width = self._weights.arrays["decoder/embeddings/weight"].shape[1]
-        shape = self.constant("by head", np.array([0, 0, self.heads, width // self.heads]))
+        shape = self.constant("by head", np.array([0, 0, self.heads, self.width // self.heads]))
         return self.node("Transpose", self.node("Reshape", x, shape), perm=[0, 2, 1, 3])
 
     def split(self, x: str, parts: int) -> list[str]:

@@ -12,12 +12,12 @@ import numpy as np
 
 from decalage.errors import MissingPartError, ModelDamagedError
 from decalage.store.files import cache_folder, sha256, verify, whole_folder
-from decalage.store.graphs import decoder_graph, encoder_graph
-from decalage.store.weights import read_weights
+from decalage.store.graphs import Following, decoder_graph, encoder_graph
+from decalage.store.weights import UnreadableWeightsError, Weights, read_weights
 
 logger = logging.getLogger(__name__)
 
-_FORM = 2
+_FORM = 3
 """Raised when the graphs change: what was prepared before is not used then."""
 _PUBLISHED = "published.json"
 """Name → SHA-256 of what was prepared."""
@@ -45,12 +45,28 @@ def _prepare(folder: Path, target: Path) -> None:
         raise MissingPartError("onnx is not installed: python -m pip install onnx") from error
     weights = read_weights(folder / "model.bin")
     with whole_folder(target) as temporary:
+        following = _following(folder, weights)
         for name, graph in (("encoder.onnx", encoder_graph), ("decoder.onnx", decoder_graph)):
-            (temporary / name).write_bytes(graph(weights).SerializeToString())
+            (temporary / name).write_bytes(graph(weights, following).SerializeToString())
         np.save(temporary / "embeddings.npy", weights.floats("decoder/embeddings/weight").astype(np.float16))
         np.save(temporary / "positions.npy", weights.floats("decoder/position_encodings/encodings"))
         published = {path.name: sha256(path) for path in temporary.iterdir()}
         (temporary / _PUBLISHED).write_text(json.dumps(published), "utf-8")
+
+
+def _following(folder: Path, weights: Weights) -> Following:
+    """The heads that ``config.json`` names, else all of the upper half of the decoder's layers."""
+    try:
+        named = json.loads((folder / "config.json").read_text("utf-8")).get("alignment_heads") or []
+    except (OSError, ValueError, AttributeError) as error:
+        raise UnreadableWeightsError(f"{folder / 'config.json'} cannot be read: {error}") from error
+    if not named:
+        layers, heads = weights.layers("decoder"), weights.number("decoder/num_heads")
+        named = [(layer, head) for layer in range(layers // 2, layers) for head in range(heads)]
+    following: dict[int, list[int]] = {}
+    for layer, head in named:
+        following.setdefault(int(layer), []).append(int(head))
+    return following
 
 
 def _is_whole(target: Path) -> bool:
