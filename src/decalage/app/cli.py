@@ -13,6 +13,7 @@ from decalage.app.commands.advise import advise
 from decalage.app.commands.bench import bench
 from decalage.app.commands.doctor import doctor
 from decalage.app.commands.evaluate import evaluate
+from decalage.app.commands.live import list_devices, live
 from decalage.app.commands.models import models
 from decalage.app.commands.translate import translate
 from decalage.errors import DecalageError, one_line
@@ -45,16 +46,19 @@ def command() -> None:
 
     \b
     decalage translate talk.mp4 --to pt        captions on screen
-    decalage translate talk.mp4 -o talk.jsonl  events into a file
+    decalage translate talk.mp4 -o talk.srt    subtitles
+    decalage live                              a microphone
     decalage doctor                            what works here
     """  # noqa: D301 - \b keeps click from filling the lines
 
 
 command.add_command(translate)
+command.add_command(live)
 command.add_command(bench)
 command.add_command(evaluate)
 command.add_command(advise)
 command.add_command(models)
+command.add_command(list_devices)
 command.add_command(doctor)
 
 

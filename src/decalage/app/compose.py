@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from decalage.contracts import AudioSource, Recognizer, Segmenter, Sink, Transla
 from decalage.errors import InputError, OutputError, UsageError
 from decalage.events import Start
 from decalage.flow.trace import Trace
+from decalage.languages import primary
 from decalage.runtimes.event_loop import AsyncioRuntime
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.pipeline import PipelineRuntime
@@ -32,11 +33,14 @@ from decalage.runtimes.sequential import SequentialRuntime
 from decalage.sinks.captions import Show
 from decalage.sinks.jsonl import JsonlSink
 from decalage.sinks.output import TextOutput, check_writable
+from decalage.sinks.subtitles import FORMS, SubtitleSink
 from decalage.sinks.terminal import TerminalSink
 from decalage.sinks.text import PlainTextSink
 from decalage.sources.file import FileSource
+from decalage.sources.microphone import MicrophoneSource
 from decalage.sources.pace import Limited, Paced
 from decalage.sources.pcm import PcmSource
+from decalage.sources.portaudio import find_device
 from decalage.stages.decode import WhisperEngine
 from decalage.stages.firefox import FirefoxTranslator
 from decalage.stages.segmenter import VadSegmenter
@@ -49,6 +53,9 @@ from decalage.store.quantized import find_quantized
 from decalage.store.weights import UnreadableWeightsError
 
 logger = logging.getLogger(__name__)
+
+WRITTEN = ("jsonl", "txt", *FORMS)
+"""Extensions of files that captions can be written to."""
 
 RUNTIMES: Mapping[str, type[LocalRuntime]] = MappingProxyType(
     {
@@ -181,6 +188,17 @@ def open_source(given: str, settings: Settings, stdin: BinaryIO | None = None) -
     return Paced(source, SystemClock()) if settings.pace == "realtime" else source
 
 
+def open_microphone(wanted: str | None, settings: Settings) -> tuple[MicrophoneSource, AudioSource]:
+    """The input device of that name or number, and what is heard of it within ``settings``.
+
+    Raises ``UsageError`` for a name that fits none, ``MissingPartError`` for one that cannot be opened.
+    """
+    microphone = MicrophoneSource(find_device(wanted))
+    if settings.duration_s is None:
+        return microphone, microphone
+    return microphone, Limited(microphone, settings.duration_s)
+
+
 def check_outputs(outputs: Sequence[str]) -> None:
     """Refuse what ``open_sinks`` could not open, before a model loads; touches no file."""
     for path in outputs:
@@ -188,13 +206,23 @@ def check_outputs(outputs: Sequence[str]) -> None:
             continue
         if path.endswith(("/", os.sep)) or Path(path).is_dir():
             raise OutputError(f"cannot write {path}: it is a folder")
-        if Path(path).suffix not in (".jsonl", ".txt"):
-            raise UsageError(f"no format for {path}; .jsonl and .txt can be written")
+        if Path(path).suffix.lstrip(".") not in WRITTEN:
+            known = ", ".join(f".{form}" for form in WRITTEN)
+            raise UsageError(f"no format for {path}; {known} can be written")
         check_writable(path)
 
 
-def open_sinks(form: str, outputs: Sequence[str], *, show: Show, live: bool) -> list[Sink]:
+def open_sinks(
+    form: str,
+    outputs: Sequence[str],
+    *,
+    show: Show | None,
+    live: bool,
+    status: Callable[[], str] | None = None,
+) -> list[Sink]:
     """Where captions go: standard output in ``form``, and each path by its extension.
+
+    ``show`` None: both languages on the screen, the target in subtitles.
 
     With paths given, standard output is written only where a person sees it, or for a path ``-``.
     The paths have passed ``check_outputs``. Raises ``OutputError``.
@@ -204,20 +232,40 @@ def open_sinks(form: str, outputs: Sequence[str], *, show: Show, live: bool) -> 
     if not forms or "-" in outputs or (sys.stdout is not None and sys.stdout.isatty()):
         if sys.stdout is None:
             raise OutputError("standard output is closed; write to a file with -o")
-        sinks.append(_screen(form, show=show, live=live))
+        sinks.append(_screen(form, show=show, live=live, status=status))
     for path, suffix in forms.items():
-        sinks.append(_written(suffix, TextOutput.to_path(path), show))
+        sinks.append(_written(suffix, TextOutput.to_path(path), show, _language_of(path)))
     return sinks
 
 
-def _screen(form: str, *, show: Show, live: bool) -> Sink:
+def tells_words(form: str, outputs: Sequence[str]) -> bool:
+    """Whether any of these outputs is better for the time of each word."""
+    return any(each in FORMS for each in (form, *(Path(path).suffix.lstrip(".") for path in outputs)))
+
+
+def _language_of(path: str) -> str | None:
+    """The language that a name such as ``talk.pt.srt`` asks for."""
+    inner = Path(path).with_suffix("").suffix.lstrip(".")
+    try:
+        return primary(inner)
+    except UsageError:
+        return None
+
+
+def _screen(form: str, *, show: Show | None, live: bool, status: Callable[[], str] | None) -> Sink:
     if form == "text":
-        return TerminalSink(Console(highlight=False, soft_wrap=False), show=show, live=live)
+        console = Console(highlight=False, soft_wrap=False)
+        return TerminalSink(console, show=show or "both", live=live, status=status)
     return _written(form, TextOutput(sys.stdout, "standard output"), show)
 
 
-def _written(form: str, output: TextOutput, show: Show) -> Sink:
-    return JsonlSink(output) if form == "jsonl" else PlainTextSink(output, show)
+def _written(form: str, output: TextOutput, show: Show | None, language: str | None = None) -> Sink:
+    """``show`` None: what suits the form."""
+    if form == "jsonl":
+        return JsonlSink(output)
+    if form in FORMS:
+        return SubtitleSink(output, form, show or "target", language)
+    return PlainTextSink(output, show or "both")
 
 
 def start_event(settings: Settings, blueprint: ModelBlueprint, given: str) -> Start:

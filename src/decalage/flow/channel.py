@@ -3,7 +3,7 @@
 ::
 
     put() waits ──▶ ┌───────────────┐ ──▶ get() waits
-    offer() never   │ items, weight │     take() never
+    offer() never   │ items, weight │     take() never, take_until() up to a time
                     └───────────────┘     async iteration: a callback wakes the loop
     close(): no more in; what is inside still comes out, then ChannelFinished
     cancel(): no more in, nothing more out
@@ -94,6 +94,15 @@ class Channel(Generic[Item]):
     def take(self) -> Item | None:
         """An item, or None when there is none now. Raises ``ChannelFinished``."""
         with self._condition:
+            if not self._items and not self._closed:
+                return None
+            return self._popleft()
+
+    def take_until(self, until: float) -> Item | None:
+        """Wait for an item until the clock shows ``until``; None then. Raises ``ChannelFinished``."""
+        with self._condition:
+            while not self._items and not self._closed and self._clock.now() < until:
+                self._clock.wait(self._condition, until)
             if not self._items and not self._closed:
                 return None
             return self._popleft()

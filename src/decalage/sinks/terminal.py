@@ -6,6 +6,8 @@ far the stream is. In a pipe there are only plain lines, no control codes, nothi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
@@ -20,19 +22,31 @@ _NARROW = 44
 """Columns under which the time stands above the text, not beside it."""
 _INDENT = 7
 """The width of ``mm:ss`` and two spaces."""
+_REFRESH_PER_S = 4
 _NO_BREAK = "\u00a0"
 
 
 class TerminalSink:
     """Source above translation, time at the left, lag at the end of the last line."""
 
-    def __init__(self, console: Console, *, show: Show, live: bool) -> None:
+    def __init__(
+        self, console: Console, *, show: Show, live: bool, status: Callable[[], str] | None = None
+    ) -> None:
+        """``status`` is asked for the last line, four times a second; None: the state of the stream."""
         self._console = console
         self._show = show
+        self._status = status
         self._output = TextOutput(console.file, "standard output")  # type: ignore[arg-type]
-        self._live = Live(console=console, auto_refresh=False, transient=True) if live else None
-        if not console.is_terminal:
-            self._live = None
+        self._below: RenderableType = Text()
+        self._live = None
+        if live and console.is_terminal:
+            self._live = Live(
+                console=console,
+                auto_refresh=status is not None,
+                refresh_per_second=_REFRESH_PER_S,
+                transient=True,
+                get_renderable=self._bottom,
+            )
         self._echo = NoControlEcho()
         if self._live is not None:
             self._echo.__enter__()
@@ -72,12 +86,20 @@ class TerminalSink:
             return
         if self._partials:
             blocks = [_provisional(p, self._show, self._console.width) for p in self._partials.values()]
-            self._live.update(Group(*blocks), refresh=True)
+            self._below = Group(*blocks)
         elif isinstance(event, Settled):
             lag = f" · lag {event.lag:.1f} s" if isinstance(event, Caption) and event.lag else ""
-            self._live.update(Text(f"listening · {clock(event.end)}{lag}", "dim", no_wrap=True), refresh=True)
-        elif event.type == "start":
-            self._live.update(Text("listening", "dim"), refresh=True)
+            state = "" if self._status is not None else f"listening · {clock(event.end)}{lag}"
+            self._below = Text(state, "dim", no_wrap=True)
+        elif event.type == "start" and self._status is None:
+            self._below = Text("listening", "dim")
+        self._live.refresh()
+
+    def _bottom(self) -> RenderableType:
+        """What is rewritten: provisional text, then the state."""
+        if self._status is None:
+            return self._below
+        return Group(self._below, Text(self._status(), "dim", no_wrap=True))
 
 
 def settled_block(event: Settled, show: Show, width: int | None) -> RenderableType | None:

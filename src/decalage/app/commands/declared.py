@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import click
@@ -11,14 +12,15 @@ from decalage.app.compose import RUNTIMES
 from decalage.app.options import EncoderWindowType, LanguagesType
 from decalage.config import Engine, Pace, Stability
 
-_DECLARED: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = []
+_DECLARED: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {}
+"""Long name → what adds the option to a command."""
 
 
 def _option(*names: str, **attributes: Any) -> None:
     """Declare an option that can also be set as ``DECALAGE_<NAME>`` and in the config file."""
     long = next(name for name in names if name.startswith("--"))
     variable = "DECALAGE_" + long.lstrip("-").replace("-", "_").upper()
-    _DECLARED.append(click.option(*names, envvar=variable, show_default=True, **attributes))
+    _DECLARED[long] = click.option(*names, envvar=variable, show_default=True, **attributes)
 
 
 _option("--from", "source", default="en", metavar="LANG", help="Language of the speech.")
@@ -108,7 +110,7 @@ _option("--prompt", metavar="TEXT", help="Names and spellings the recognizer sho
 _option(
     "--format",
     "form",
-    type=click.Choice(["text", "jsonl", "txt"]),
+    type=click.Choice(["text", "jsonl", "txt", "srt", "vtt", "ass"]),
     default="text",
     help="text: live captions for a terminal; txt: plain lines.",
 )
@@ -119,13 +121,12 @@ _option(
     multiple=True,
     type=click.Path(dir_okay=True, path_type=str),
     metavar="PATH",
-    help="Write here, format by extension (.jsonl, .txt); - is standard output. Repeatable.",
+    help="Write here, by extension .srt, .vtt, .ass, .jsonl or .txt; - is standard output. Repeatable.",
 )
 _option(
     "--show",
     type=click.Choice(["source", "target", "both"]),
-    default="both",
-    help="Which text the captions show.",
+    help="Which text the captions show.  [default: both; in subtitles target]",
 )
 _option(
     "--duration",
@@ -146,6 +147,21 @@ _option("-v", "--verbose", count=True, help="Tell more on standard error; twice 
 
 def declared(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` with all of them."""
-    for option in reversed(_DECLARED):
-        function = option(function)
+    return _with(function, list(_DECLARED))
+
+
+def declared_live(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` with all that make sense where somebody is speaking now."""
+    return _with(function, [name for name in _DECLARED if name != "--pace"])
+
+
+def _with(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
+    for name in reversed(names):
+        function = _DECLARED[name](function)
     return function
+
+
+def told(verbose: int) -> None:
+    """How much is logged on standard error: errors, with ``-v`` what is done, twice for everything."""
+    levels = [logging.ERROR, logging.INFO, logging.DEBUG]
+    logging.basicConfig(level=levels[min(verbose, 2)], format="%(levelname)s %(name)s: %(message)s")

@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
 
-from decalage.app.commands.declared import declared
-from decalage.app.compose import (
-    check_outputs,
-    make_blueprint,
-    make_runtime,
-    open_sinks,
-    open_source,
-    start_event,
-)
+from decalage.app.commands.captioning import Outputs, caption
+from decalage.app.commands.declared import declared, told
+from decalage.app.compose import open_source, tells_words
 from decalage.app.options import load_config
-from decalage.app.progress import progress
-from decalage.app.session import Session, failures
-from decalage.app.settings import Settings, overcommitted
-from decalage.app.tracefile import check_trace, write_trace
-from decalage.contracts import AudioSource, Sink
-from decalage.events import Summary
-from decalage.flow.trace import Trace
+from decalage.app.settings import Settings
 from decalage.sinks.captions import Show
-from decalage.sinks.summary import print_summary
-
-INTERRUPTED = 130
-
-_STOPPING = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]  # Windows has no SIGHUP
-_FINISHING = b"\ndecalage: finishing what was read; Ctrl-C again ends at once\n"
-
-
-@dataclass(frozen=True, slots=True)
-class _Outputs:
-    """Where and how captions are written."""
-
-    form: str
-    outputs: tuple[str, ...]
-    show: Show
-    trace: str | None
-    """Where the trace goes; None: nothing is recorded."""
 
 
 @click.command(
@@ -74,7 +35,7 @@ def translate(
     *,
     form: str,
     outputs: tuple[str, ...],
-    show: Show,
+    show: Show | None,
     trace: str | None,
     verbose: int,
     **chosen: Any,
@@ -87,82 +48,7 @@ def translate(
     decalage translate talk.mp4 -o talk.jsonl        every event, one a line
     arecord -t raw -f S16_LE -r 16000 | decalage translate - --pace realtime
     """  # noqa: D301 - \b keeps click from filling the lines
-    levels = [logging.ERROR, logging.INFO, logging.DEBUG]
-    logging.basicConfig(level=levels[min(verbose, 2)], format="%(levelname)s %(name)s: %(message)s")
-    settings = Settings(**chosen)
-    return run(given, settings, _Outputs(form, outputs, show, trace))
-
-
-def run(given: str, settings: Settings, outputs: _Outputs) -> int:
-    """Caption ``given`` and give the exit code. No output is touched before the models have loaded."""
-    blueprint = make_blueprint(settings)
-    check_outputs(outputs.outputs)
-    if caution := overcommitted(settings):
-        click.echo(f"decalage: {caution}", err=True)
-    trace = Trace() if outputs.trace is not None else None
-    if outputs.trace is not None:
-        check_trace(outputs.trace, [given, *outputs.outputs])
-    source = open_source(given, settings)
-    with ExitStack() as stack:
-        runtime = make_runtime(settings, blueprint, trace=trace)
-        stack.callback(runtime.close)
-        sinks = open_sinks(outputs.form, outputs.outputs, show=outputs.show, live=settings.pace == "realtime")
-        for sink in sinks:
-            stack.callback(sink.close)
-        if trace is not None and outputs.trace is not None:
-            stack.callback(write_trace, trace, outputs.trace)
-        stream = runtime.run(source, settings.stream_options())
-        session = Session(runtime, stream, start_event(settings, blueprint, source.name))
-        with session.ladder, _signals(session, hint=_drains_long(settings)) as interrupted:
-            summary, lost = _write(session, source, sinks)
-    for told in lost if not _on_screen() else []:
-        click.echo(f"decalage: {told}", err=True)
-    print_summary(summary, sys.stderr)
-    if interrupted:
-        return INTERRUPTED
-    return 1 if lost or summary.damaged else 0
-
-
-def _drains_long(settings: Settings) -> bool:
-    """Whether what has been read by a Ctrl-C takes long enough to wonder, and a person is there to."""
-    return settings.pace == "max" and sys.stderr is not None and sys.stderr.isatty()
-
-
-def _on_screen() -> bool:
-    """Whether a person sees the captions, and with them what failed."""
-    return sys.stdout is not None and sys.stdout.isatty()
-
-
-def _write(session: Session, source: AudioSource, sinks: list[Sink]) -> tuple[Summary, list[str]]:
-    """Every event to every sink; the summary, which comes last, and each piece of speech that failed."""
-    summary: Summary | None = None
-    lost: list[str] = []
-    with progress(source, shown=sys.stderr.isatty() and not _on_screen()) as bar:
-        for event in session:
-            for sink in sinks:
-                sink.write(event)
-            bar(event)
-            lost += failures(event)
-            summary = event if isinstance(event, Summary) else None
-    assert summary is not None  # noqa: S101 - a session ends with it
-    return summary, lost
-
-
-@contextmanager
-def _signals(session: Session, *, hint: bool) -> Iterator[list[int]]:
-    """Ctrl-C, SIGTERM and a closed terminal walk down the session's ladder; the list remembers a Ctrl-C."""
-    interrupts: list[int] = []
-
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT:
-            interrupts.append(number)
-            if hint and len(interrupts) == 1:
-                os.write(2, _FINISHING)  # a buffered write could be what was interrupted
-        session.ladder.descend()
-
-    before = {number: signal.signal(number, interrupt) for number in _STOPPING}
-    try:
-        yield interrupts
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    told(verbose)
+    settings = Settings(**chosen, words=tells_words(form, outputs))
+    where = Outputs(form, outputs, show, trace)
+    return caption(lambda: open_source(given, settings), settings, where, given=given)

@@ -1,0 +1,129 @@
+"""A run from a source to its outputs: what the commands that caption something share."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import click
+
+from decalage.app.compose import check_outputs, make_blueprint, make_runtime, open_sinks, start_event
+from decalage.app.progress import progress
+from decalage.app.session import Session, failures
+from decalage.app.settings import Settings, overcommitted
+from decalage.app.tracefile import check_trace, write_trace
+from decalage.contracts import AudioSource, Sink
+from decalage.events import Summary
+from decalage.flow.trace import Trace
+from decalage.sinks.captions import Show
+from decalage.sinks.summary import print_summary
+
+INTERRUPTED = 130
+
+_STOPPING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]  # Windows has no SIGHUP
+_FINISHING = b"\ndecalage: finishing what was read; Ctrl-C again ends at once\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where and how captions are written."""
+
+    form: str
+    outputs: tuple[str, ...]
+    show: Show | None
+    trace: str | None
+    """Where the trace goes; None: nothing is recorded."""
+
+
+def caption(
+    open_input: Callable[[], AudioSource],
+    settings: Settings,
+    outputs: Outputs,
+    *,
+    given: str,
+    status: Callable[[], str] | None = None,
+) -> int:
+    """Caption what ``open_input`` gives, ``given`` by name, and return the exit code.
+
+    No output is touched before the models have loaded. ``status`` is what stands below the captions.
+    """
+    blueprint = make_blueprint(settings)
+    check_outputs(outputs.outputs)
+    if caution := overcommitted(settings):
+        click.echo(f"decalage: {caution}", err=True)
+    trace = Trace() if outputs.trace is not None else None
+    if outputs.trace is not None:
+        check_trace(outputs.trace, [given, *outputs.outputs])
+    with ExitStack() as stack:
+        source = open_input()
+        stack.callback(source.stop)
+        runtime = make_runtime(settings, blueprint, trace=trace)
+        stack.callback(runtime.close)
+        live = settings.pace == "realtime"
+        sinks = open_sinks(outputs.form, outputs.outputs, show=outputs.show, live=live, status=status)
+        for sink in sinks:
+            stack.callback(sink.close)
+        if trace is not None and outputs.trace is not None:
+            stack.callback(write_trace, trace, outputs.trace)
+        stream = runtime.run(source, settings.stream_options())
+        session = Session(runtime, stream, start_event(settings, blueprint, source.name))
+        with session.ladder, _signals(session, hint=_drains_long(settings)) as interrupted:
+            summary, lost = _write(session, source, sinks)
+    for told in lost if not _on_screen() else []:
+        click.echo(f"decalage: {told}", err=True)
+    print_summary(summary, sys.stderr)
+    if interrupted:
+        return INTERRUPTED
+    return 1 if lost or summary.damaged else 0
+
+
+def _drains_long(settings: Settings) -> bool:
+    """Whether what has been read by a Ctrl-C takes long enough to wonder, and a person is there to."""
+    return settings.pace == "max" and sys.stderr is not None and sys.stderr.isatty()
+
+
+def _on_screen() -> bool:
+    """Whether a person sees the captions, and with them what failed."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _write(session: Session, source: AudioSource, sinks: list[Sink]) -> tuple[Summary, list[str]]:
+    """Every event to every sink; the summary, which comes last, and each piece of speech that failed."""
+    summary: Summary | None = None
+    lost: list[str] = []
+    with progress(source, shown=sys.stderr.isatty() and not _on_screen()) as bar:
+        for event in session:
+            for sink in sinks:
+                sink.write(event)
+            bar(event)
+            lost += failures(event)
+            summary = event if isinstance(event, Summary) else None
+    assert summary is not None  # noqa: S101 - a session ends with it
+    return summary, lost
+
+
+@contextmanager
+def _signals(session: Session, *, hint: bool) -> Iterator[list[int]]:
+    """Ctrl-C, SIGTERM and a closed terminal walk down the session's ladder; the list remembers a Ctrl-C."""
+    interrupts: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            interrupts.append(number)
+            if hint and len(interrupts) == 1:
+                os.write(2, _FINISHING)  # a buffered write could be what was interrupted
+        session.ladder.descend()
+
+    before = {number: signal.signal(number, interrupt) for number in _STOPPING}
+    try:
+        yield interrupts
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

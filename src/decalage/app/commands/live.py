@@ -1,0 +1,147 @@
+"""``decalage live``: a microphone, or any other input device, as captions."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import platformdirs
+
+from decalage.app.commands.captioning import Outputs, caption
+from decalage.app.commands.declared import declared_live, told
+from decalage.app.compose import open_microphone
+from decalage.app.keys import Keys
+from decalage.app.options import load_config
+from decalage.app.settings import Settings
+from decalage.contracts import AudioSource
+from decalage.errors import OutputError, UsageError
+from decalage.sinks.captions import Show
+from decalage.sources.microphone import SILENT_DB, MicrophoneSource
+from decalage.sources.portaudio import devices
+
+_BARS = 12
+
+
+@click.command(
+    epilog="Each option can also be set in the environment as DECALAGE_OPTION, or in the config file."
+)
+@click.option(
+    "--input",
+    "wanted",
+    envvar="DECALAGE_INPUT",
+    metavar="NAME|N",
+    help='What to listen to: a name, a part of one, or a number of "decalage devices".',
+)
+@click.option(
+    "--save/--no-save",
+    default=True,
+    show_default=True,
+    help="Keep the transcript where no -o says otherwise.",
+)
+@declared_live
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    callback=load_config,
+    is_eager=True,
+    expose_value=False,
+    envvar="DECALAGE_CONFIG",
+    help="Settings in TOML, keys named as the options.",
+)
+def live(
+    wanted: str | None,
+    *,
+    save: bool,
+    form: str,
+    outputs: tuple[str, ...],
+    show: Show | None,
+    trace: str | None,
+    verbose: int,
+    **chosen: Any,
+) -> int:
+    """Caption a microphone, or what the machine plays, as it is heard.
+
+    \b
+    decalage live                              the default microphone
+    decalage live --input "USB Audio" --to es  another one, in Spanish
+    decalage live --input speakers.monitor     what the machine plays (Linux)
+
+    Space pauses and goes on. Ctrl-C ends: what was said is captioned first.
+    """  # noqa: D301 - \b keeps click from filling the lines
+    told(verbose)
+    settings = Settings(**chosen, pace="realtime")
+    written = outputs or ((str(_transcript()), "-") if save else ())
+    if save and not outputs:
+        click.echo(f"decalage: transcript in {written[0]}", err=True)
+    view = _View()
+    with ExitStack() as stack:
+        on_screen = sys.stdout is not None and sys.stdout.isatty() and form == "text"
+        if on_screen:
+            stack.enter_context(view.keys)
+
+        def open_input() -> AudioSource:
+            view.microphone, source = open_microphone(wanted, settings)
+            return source
+
+        where = Outputs(form, written, show, trace)
+        return caption(open_input, settings, where, given=wanted or "", status=view if on_screen else None)
+
+
+@click.command("devices")
+def list_devices() -> None:
+    """List what can be listened to; "monitor" hears what the machine plays."""
+    found = devices()
+    if not found:
+        raise UsageError("no device to listen to; connect a microphone")
+    width = max(len(device.name) for device in found)
+    for device in found:
+        number = "  " if device.number is None else f"{device.number:2}"
+        notes = [note for note, is_so in (("default", device.default), ("monitor", device.monitor)) if is_so]
+        line = f"{number}  {device.name:<{width}}  {device.channels} ch  {device.rate} Hz  {', '.join(notes)}"
+        click.echo(line.rstrip())
+
+
+def _transcript() -> Path:
+    """A new file for this session. Raises ``OutputError``."""
+    folder = platformdirs.user_data_path("decalage") / "transcripts"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror}; use --no-save") from error
+    return folder / f"{datetime.now():%Y-%m-%d %H.%M.%S}.jsonl"
+
+
+class _View:
+    """The line below the captions; looking for a key each time it is drawn."""
+
+    def __init__(self) -> None:
+        self.keys = Keys()
+        self.microphone: MicrophoneSource | None = None
+
+    def __call__(self) -> str:
+        microphone = self.microphone
+        if microphone is None:
+            return "opening"
+        if self.keys.pressed() == " ":
+            microphone.resume() if microphone.paused else microphone.pause()
+        return status_line(microphone, keys=self.keys.on)
+
+
+def status_line(microphone: MicrophoneSource, *, keys: bool) -> str:
+    """What the device does, its level, and what can be done."""
+    if microphone.paused:
+        return "paused · space goes on"
+    if microphone.state == "lost":
+        return f"{microphone.name} is gone; waiting for it to come back"
+    if microphone.silent:
+        return f"no sound from {microphone.name}: is it muted?"
+    share = 1 - microphone.level_db / SILENT_DB
+    bars = round(_BARS * max(0.0, min(1.0, share)))
+    lost = f" · sound lost {microphone.overflows}×" if microphone.overflows else ""
+    hint = " · space pauses" if keys else ""
+    return f"listening {'▮' * bars}{'▯' * (_BARS - bars)}{lost}{hint}"

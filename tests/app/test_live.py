@@ -1,0 +1,220 @@
+"""Listening to a real capture device: the monitor of a PulseAudio sink that recordings are played into."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decalage.app.commands.live import status_line
+from decalage.errors import MissingPartError, UsageError
+from decalage.sources.microphone import MicrophoneSource
+from decalage.sources.portaudio import devices, find_device
+from decalage.stages.loops import words
+from decalage.testing import ManualClock
+from tests.app.test_cli import refused
+from tests.sources.test_microphone import FakeDevice, said
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+ASK_NOT = SAMPLES / "ask-not.flac"
+ALSA = "pcm.!default { type pulse }\nctl.!default { type pulse }\npcm.pulse { type pulse }\n"
+MEND = "apt-get install pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins"
+
+PULSEAUDIO = ("pulseaudio", "-n", "--exit-idle-time=-1", "--daemonize=no", "--use-pid-file=no")
+
+
+class SoundServer:
+    """A PulseAudio of its own, with a sink that nobody hears."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / ".asoundrc").write_text(ALSA)
+        self.environment = {
+            **os.environ,
+            "HOME": str(folder),
+            "XDG_RUNTIME_DIR": str(folder),
+            "XDG_CONFIG_HOME": str(folder),
+            "XDG_DATA_HOME": str(folder / "data"),
+            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
+        }
+        for name in ("PULSE_SERVER", "PULSE_SOURCE", "DISPLAY"):
+            self.environment.pop(name, None)
+        self._process = subprocess.Popen(
+            [*PULSEAUDIO, "-L", "module-native-protocol-unix"],
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._wait()
+        self.plug()
+
+    def _wait(self) -> None:
+        pause = threading.Event()
+        for _ in range(100):
+            if (
+                subprocess.run(
+                    ["pactl", "info"], env=self.environment, capture_output=True, check=False
+                ).returncode
+                == 0
+            ):
+                return
+            pause.wait(0.1)
+        raise TimeoutError("pulseaudio does not start")
+
+    def plug(self) -> None:
+        self._module = self.control("load-module", "module-null-sink", "sink_name=speech").strip()
+        self.control("set-default-source", "speech.monitor")
+
+    def unplug(self) -> None:
+        self.control("unload-module", self._module)
+
+    def control(self, *words: str) -> str:
+        return subprocess.run(
+            ["pactl", *words], env=self.environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    def play(self, path: Path) -> None:
+        subprocess.run(["paplay", "--device=speech", str(path)], env=self.environment, check=True)
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+
+@pytest.fixture
+def server(tmp_path: Path, require: Callable[[bool, str, str], None]) -> Iterator[SoundServer]:
+    missing = [name for name in ("pulseaudio", "pactl", "paplay") if shutil.which(name) is None]
+    require(not missing, "a sound server", MEND)
+    try:
+        devices()
+    except MissingPartError as error:
+        require(False, "PortAudio", str(error))
+    server = SoundServer(tmp_path)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def live(server: SoundServer, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "decalage", "live", "--offline", *arguments],
+        env=server.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def next_event(process: subprocess.Popen[str], *kinds: str) -> dict[str, Any]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        event: dict[str, Any] = json.loads(line)
+        if event["type"] in kinds:
+            return event
+    raise AssertionError(process.communicate()[1])
+
+
+JSONL = ("--format", "jsonl", "--no-save", "--no-partials")
+
+
+@pytest.mark.real
+def test_what_is_played_is_captioned_from_its_monitor(server: SoundServer) -> None:
+    process = live(server, *JSONL, "--input", "speech.monitor", "--duration", "15")
+    assert next_event(process, "start")["input"] == "speech.monitor"
+    server.play(ASK_NOT)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    events = [json.loads(line) for line in out.splitlines()]
+    captions = [event for event in events if event["type"] == "caption"]
+    heard = " ".join(words(" ".join(event["text"]["en"] for event in captions)))
+    assert "ask not what your country can do for you ask what you can do for your country" in heard
+    assert all(event["text"]["pt"] and event["lag"] > 0 for event in captions)
+    assert not [event for event in events if event["type"] in ("failure", "gap")]
+
+
+@pytest.mark.real
+def test_a_device_removed_and_put_back_is_a_declared_gap_and_captions_go_on(server: SoundServer) -> None:
+    process = live(server, *JSONL, "--input", "speech.monitor")
+    next_event(process, "start")
+    server.play(ASK_NOT)
+    first = next_event(process, "caption")
+    server.unplug()
+    threading.Event().wait(3)  # of real time: the device is real
+    server.plug()
+    threading.Event().wait(2)
+    server.play(ASK_NOT)
+    gap = next_event(process, "gap")
+    after = next_event(process, "caption")
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert (gap["cause"], gap["captured"]) == ("device", False)
+    assert gap["end"] - gap["start"] > 2
+    assert first["end"] <= gap["start"]
+    assert after["start"] >= gap["end"]
+
+
+@pytest.mark.real
+def test_the_transcript_is_kept_where_it_says_unless_told_otherwise(server: SoundServer) -> None:
+    process = live(server, "--input", "speech.monitor", "--duration", "1")
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    (told,) = [line for line in errors.splitlines() if "transcript in " in line]
+    path = Path(told.partition("transcript in ")[2])
+    kept = [json.loads(line)["type"] for line in path.read_text("utf-8").splitlines()]
+    assert kept[0] == "start"
+    assert kept[-1] == "summary"
+    assert out == ""
+    process = live(server, "--input", "speech.monitor", "--duration", "1", "--no-save")
+    _, errors = process.communicate(timeout=60)
+    assert "transcript" not in errors
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_monitors_are_listed_and_found_by_a_part_of_their_name(
+    server: SoundServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    listed = {device.name: device for device in devices()}
+    assert listed["speech.monitor"].monitor
+    assert find_device("speech.mon").name == "speech.monitor"
+    with pytest.raises(UsageError, match=r"no such device: .*speech\.monitor"):
+        find_device("gramophone")
+
+
+def test_a_device_nobody_knows_is_refused_with_those_there_are(
+    server: SoundServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    code, line = refused(capsys, "live", "--input", "gramophone", "--no-save")
+    assert code == 2
+    assert "speech.monitor" in line
+
+
+def test_the_line_below_tells_what_the_device_does() -> None:
+    clock = ManualClock()
+    device = FakeDevice()
+    source = MicrophoneSource(device, clock=clock)
+    said(device, clock, 0.0)
+    chunks = iter(source)
+    next(chunks)
+    assert status_line(source, keys=True) == "no sound from desk: is it muted?"
+    said(device, clock, 0.1)
+    next(chunks)
+    assert status_line(source, keys=True) == "listening ▮▮▮▮▮▮▮▮▮▯▯▯ · space pauses"
+    assert "space" not in status_line(source, keys=False)
+    source.overflows = 2
+    assert "sound lost 2×" in status_line(source, keys=False)
+    source.pause()
+    assert status_line(source, keys=True) == "paused · space goes on"
+    source.stop()
