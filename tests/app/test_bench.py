@@ -56,6 +56,14 @@ def test_a_budget_for_nothing_is_told(capsys: pytest.CaptureFixture[str], tmp_pa
     assert told[-1] == "decalage: the budget is too small for one cell; give more minutes"
 
 
+def test_a_sound_is_named_from_where_one_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    whole = Path(ASK_NOT).resolve()
+    monkeypatch.chdir(whole.parent.parent)
+    assert audio_of(str(whole), 5.0).path == f"{whole.parent.name}/{whole.name}"
+    monkeypatch.chdir(tmp_path)
+    assert audio_of(str(whole), 5.0).path == str(whole)
+
+
 @pytest.mark.real
 def test_a_cell_is_measured_in_a_process_of_its_own() -> None:
     [row] = make_rows(Choice(runtimes=("processes",), workers=(1,), threads=(1,), groups=("c",)))

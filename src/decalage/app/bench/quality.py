@@ -37,7 +37,7 @@ class References:
     @classmethod
     def beside(cls, audio: Audio, target: str) -> References:
         """From ``manifest.jsonl`` in the sound's folder; of a sound that is cut nothing is known."""
-        row = _manifest_row(Path(audio.path)) if audio.cut_s is None else {}
+        row = _manifest_row(Path(audio.path).resolve()) if audio.cut_s is None else {}
         spoken = row.get("translation_language")
         fits = isinstance(spoken, str) and primary(spoken) == primary(target)
         translation = row.get("translation") if fits else None

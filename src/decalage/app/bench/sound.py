@@ -28,14 +28,17 @@ def default_audio() -> str:
 
 
 def audio_of(given: str, limit_s: float) -> Audio:
-    """A file to measure on, its length known. Raises ``InputError``."""
+    """A file to measure on, its length known; named from the current folder. Raises ``InputError``."""
     if given == "-" or "://" in given:
         raise InputError(f"{given} cannot be heard again for each cell; save it to a file")
     source = FileSource(given)
     length_s = source.duration_s
     if length_s is None:
         length_s = _counted(source, limit_s * 2)
-    return Audio.limited(str(Path(given).resolve()), sha256(Path(given)), length_s, limit_s)
+    path = Path(given).resolve()
+    here = Path.cwd()
+    told = path.relative_to(here) if path.is_relative_to(here) else path
+    return Audio.limited(str(told), sha256(path), length_s, limit_s)
 
 
 def _counted(source: FileSource, limit_s: float) -> float:
