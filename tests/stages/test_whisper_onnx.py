@@ -96,7 +96,9 @@ def test_a_text_is_written_token_by_token_to_its_end() -> None:
 )
 def test_a_draft_leaves_the_result_as_it_is(draft: tuple[int, ...]) -> None:
     plain, drafted = Spelling([1, 2, 3]), Spelling([1, 2, 3])
-    assert decoded(drafted, draft=draft) == decoded(plain)
+    result = decoded(drafted, draft=draft, timed=True, frames=4)
+    assert result == decoded(plain, timed=True, frames=4)
+    assert len(result.starts) == len(result.tokens) + 1
     assert len(drafted.steps) <= len(plain.steps)
 
 

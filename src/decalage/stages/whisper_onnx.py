@@ -199,7 +199,7 @@ def _greedy(steps: _Steps, plan: DecodePlan) -> Decoded:
     for row, drafted in zip(rows, [*draft, None], strict=True):
         if text.add(row) != drafted or text.over:
             break
-    steps.forget(before + len(text.tokens))
+    steps.forget(before + len(text.tokens) + text.ended)
     while not text.over:
         text.add(steps.run(text.tokens[-1:], [0])[0])
     timed = plan.timed and text.ended and text.tokens
