@@ -175,5 +175,5 @@ def test_a_draft_of_real_speech_gives_the_same_text_in_fewer_steps(
     steps.clear()
     drafted = model.decode(features, replace(plan, draft=(*plain.tokens[:kept], 11, 13)))
     assert drafted.tokens == plain.tokens
-    assert drafted.mean_log_probability == pytest.approx(plain.mean_log_probability, abs=1e-3)
+    assert drafted.mean_log_probability == pytest.approx(plain.mean_log_probability, abs=1e-2)
     assert len(steps) <= alone - min(kept, len(plain.tokens)) + 1

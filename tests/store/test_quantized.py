@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import struct
@@ -11,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from decalage.errors import DecalageError, ModelMissingError
+from decalage.errors import DecalageError, ModelDamagedError, ModelMissingError
 from decalage.store.files import cache_folder
+from decalage.store.graphs import _Graph
 from decalage.store.models import find_recognizer
 from decalage.store.quantized import find_quantized
 from decalage.store.weights import UnreadableWeightsError, read_weights
@@ -76,6 +79,31 @@ def test_eight_bit_weights_are_read_with_their_scale(tmp_path: Path) -> None:
     }
     weights = read_weights(written(tmp_path / "model.bin", model_file(stored)))
     np.testing.assert_allclose(weights.floats("w"), np.array([[1, -2], [0.3, 1.27]]), rtol=1e-6)
+
+
+def test_sixteen_bit_weights_are_read_with_the_scale_of_all(tmp_path: Path) -> None:
+    stored: dict[str, NDArray[Any]] = {
+        "w": np.array([[512, -1024], [256, 0]], np.int16),
+        "w_scale": np.array(512, np.float32),
+    }
+    weights = read_weights(written(tmp_path / "model.bin", model_file(stored)))
+    np.testing.assert_allclose(weights.floats("w"), np.array([[1, -2], [0.5, 0]]), rtol=1e-6)
+
+
+def test_the_loudest_sounds_through_the_largest_weights_do_not_overflow(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    matrix = random.choice([-1.0, 1.0], (64, 512)).astype(np.float32)
+    arrays: dict[str, NDArray[Any]] = {
+        "decoder/num_heads": np.array(8, np.int16),
+        "decoder/embeddings/weight": np.zeros((1, 512), np.float32),
+        "here/weight": matrix,
+    }
+    graph = _Graph(read_weights(written(tmp_path / "model.bin", model_file(arrays))))
+    graph.input("x", ["rows", 512])
+    graph.output("y", graph.linear("x", "here", bias=False))
+    session = onnxruntime.InferenceSession(graph.model().SerializeToString())
+    x = random.choice([-3.0, 3.0], (40, 512)).astype(np.float32)
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], x @ matrix.T, atol=1e-2)
 
 
 def test_layers_are_counted_and_the_norm_after_them_is_none(tmp_path: Path) -> None:
@@ -155,6 +183,28 @@ def test_what_was_damaged_since_is_prepared_again(tiny_en: Path) -> None:
 
 
 @pytest.mark.real
+def test_what_was_prepared_is_for_all_who_may_read_the_cache(tiny_en: Path) -> None:
+    folder = find_quantized(tiny_en)
+    (folder.parent / "other").mkdir()
+    assert folder.stat().st_mode == (folder.parent / "other").stat().st_mode
+
+
+@pytest.mark.real
+def test_a_damaged_copy_that_cannot_be_removed_is_not_used(
+    tiny_en: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = find_quantized(tiny_en)
+    (folder / "decoder.onnx").write_bytes(b"")
+
+    def refused(path: Path, _target: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(ModelDamagedError, match="remove it by hand"):
+        find_quantized(tiny_en)
+
+
+@pytest.mark.real
 def test_another_model_in_the_same_place_is_prepared_anew(tiny_en: Path, tmp_path: Path) -> None:
     place = tmp_path / "mine"
     place.mkdir()
@@ -181,6 +231,6 @@ def test_matrices_differ_from_the_models_by_half_a_level_at_most(tiny_en: Path) 
     graph = onnx.load(find_quantized(tiny_en) / "decoder.onnx").graph
     held = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
     for name in ("decoder/projection", "decoder/layer_1/ffn/linear_0"):
-        levels, scale = held[f"{name}/levels"].astype(np.float32), held[f"{name}/scale"]
+        levels, scale = held[f"{name}/levels"].astype(np.float32) - 128, held[f"{name}/scale"]
         error = np.abs((levels * scale).T - weights.floats(f"{name}/weight"))
         assert (error <= 0.501 * scale[:, None]).all()

@@ -21,13 +21,20 @@ def token_starts(attention: NDArray[np.float32], frames: int) -> tuple[float, ..
     ``attention``: scores before softmax, shape (heads, tokens + 1, frames of the window); row i is the
     step that chose token i, the last row the one that chose the end. ``frames``: how many of them are sound.
     """
-    scores = attention[:, :, : max(1, frames)].astype(np.float64)
+    heads = attention[:, :, : max(1, frames)]
+    cost = np.zeros(heads.shape[1:])
+    for head in heads:  # one by one: a large model has hundreds
+        cost -= _smoothed(_weights(head.astype(np.float64)))
+    path = _path(cost / len(heads))
+    return tuple(frame / FRAMES_PER_S for frame in path)
+
+
+def _weights(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of one head: its attention over frames, normalized over tokens."""
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True)
     spread = weights.std(axis=-2, keepdims=True)
-    weights = (weights - weights.mean(axis=-2, keepdims=True)) / np.where(spread > 0, spread, 1.0)
-    path = _path(-_smoothed(weights).mean(axis=0))
-    return tuple(frame / FRAMES_PER_S for frame in path)
+    return np.asarray((weights - weights.mean(axis=-2, keepdims=True)) / np.where(spread > 0, spread, 1.0))
 
 
 def _smoothed(weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -35,7 +42,7 @@ def _smoothed(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     reach = _SMOOTHED // 2
     if weights.shape[-1] <= reach:
         return weights
-    padded = np.pad(weights, ((0, 0), (0, 0), (reach, reach)), mode="reflect")
+    padded = np.pad(weights, ((0, 0), (reach, reach)), mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, _SMOOTHED, axis=-1)
     return np.asarray(np.median(windows, axis=-1))
 

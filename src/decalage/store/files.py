@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -81,7 +82,9 @@ def whole_folder(target: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        beside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+        beside.mkdir()  # as readable for others as any new folder, which mkdtemp's is not
+        temporary = beside
         yield temporary
         try:
             temporary.rename(target)

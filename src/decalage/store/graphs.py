@@ -30,6 +30,8 @@ _CONTRIB = "com.microsoft"
 """Operators of ONNX Runtime beside the standard ones."""
 _OPSET = 18
 _LEVELS = 127
+_MIDDLE = 128
+"""Zero as an unsigned byte."""
 _GELU = 3
 """Number of the activation in the file: GELU by the error function."""
 _EPSILON = 1e-5
@@ -153,20 +155,24 @@ class _Graph:
     def linear(self, x: str, scope: str, *, bias: bool = True) -> str:
         """``x`` times a matrix of 8-bit integers: each row of ``x`` is brought to ±127 and back.
 
+        Both are unsigned, around 128: on processors without VNNI, ONNX Runtime adds products of unsigned and
+        signed bytes in 16 bits that overflow (its documentation on quantization, "saturation issue").
+
         A row of zeros comes back as zeros: whatever its integers are, they are multiplied with its loudest.
         """
         matrix = self._weights.floats(f"{scope}/weight")
         scale = np.maximum(np.abs(matrix).max(axis=1), 1e-12) / _LEVELS
-        levels = np.rint(matrix / scale[:, None]).astype(np.int8).T
+        levels = (np.rint(matrix / scale[:, None]) + _MIDDLE).astype(np.uint8).T
         loudest = self.node("ReduceMax", self.node("Abs", x), self._last_axis(), keepdims=1)
         step = self.constant("step", np.array(1 / _LEVELS, np.float32))
-        zero = self.constant("zero", np.array(128, np.uint8))
+        zero = self.constant("zero", np.array(_MIDDLE, np.uint8))
         y = self.node(
             "MatMulIntegerToFloat",
             self.node("QuantizeLinear", self.node("Div", x, loudest), step, zero),
             self.constant(f"{scope}/levels", levels),
             step,
             self.constant(f"{scope}/scale", scale.astype(np.float32)),
+            zero,
             zero,
             domain=_CONTRIB,
         )

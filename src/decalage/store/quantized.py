@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import secrets
 import shutil
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from decalage.store.weights import UnreadableWeightsError, Weights, read_weights
 
 logger = logging.getLogger(__name__)
 
-_FORM = 3
+_FORM = 4
 """Raised when the graphs change: what was prepared before is not used then."""
 _PUBLISHED = "published.json"
 """Name → SHA-256 of what was prepared."""
@@ -27,11 +28,11 @@ def find_quantized(folder: Path) -> Path:
     """What was prepared from the Whisper model in ``folder``; prepared now, in seconds, the first time.
 
     Raises ``UnreadableWeightsError`` for a model this cannot be made from, ``ModelMissingError``
-    where the cache cannot be written.
+    where the cache cannot be written, ``ModelDamagedError`` for a damaged copy that stays.
     """
     target = cache_folder() / f"int8-{folder.name}-{_fingerprint(folder / 'model.bin')}"
     if target.is_dir() and not _is_whole(target):
-        shutil.rmtree(target, ignore_errors=True)
+        _discard(target)
     if not target.is_dir():
         _prepare(folder, target)
     return target
@@ -78,6 +79,20 @@ def _is_whole(target: Path) -> bool:
         logger.warning("what was prepared in %s is damaged: %s", target, error)
         return False
     return True
+
+
+def _discard(target: Path) -> None:
+    """Remove a damaged copy, but none that another process has put there meanwhile."""
+    aside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    try:
+        target.rename(aside)
+    except OSError as error:
+        if target.is_dir():
+            raise ModelDamagedError(
+                f"{target} is damaged and cannot be removed: {error.strerror}; remove it by hand"
+            ) from error
+        return
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _fingerprint(model: Path) -> str:

@@ -42,9 +42,10 @@ class Weights:
     def floats(self, name: str) -> NDArray[np.float32]:
         """A variable as float32, whatever it is stored as. Raises ``UnreadableWeightsError``."""
         array = self._stored(name)
-        if array.dtype != np.int8:
+        if array.dtype not in (np.int8, np.int16):
             return array.astype(np.float32)
-        scale = self._stored(f"{name}_scale").astype(np.float32)  # CTranslate2 stores round(weight × scale)
+        # CTranslate2 stores round(weight × scale): a scale for each row of bytes, one for all of int16
+        scale = self._stored(f"{name}_scale").astype(np.float32)
         return array.astype(np.float32) / scale.reshape(-1, *[1] * (array.ndim - 1))
 
     def number(self, name: str) -> int:
