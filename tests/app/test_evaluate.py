@@ -10,6 +10,7 @@ import pytest
 
 from decalage.app.cli import main
 from decalage.app.evaluate import longform
+from decalage.errors import EngineError
 from tests.app.test_cli import SAMPLES, refused
 
 MANIFEST = str(SAMPLES / "manifest.jsonl")
@@ -67,7 +68,10 @@ def test_a_recording_that_is_not_there_is_told_with_its_line(
 
 @pytest.mark.real
 def test_a_recording_is_scored_at_speaking_pace_and_not_again_on_a_rerun(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, require: Callable[[bool, str, str], None]
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    require: Callable[[bool, str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     require(longform.missing() is None, "OmniSTEval", longform.missing() or "")
     (tmp_path / "ids").write_text("ask-not\n")
@@ -92,6 +96,16 @@ def test_a_recording_is_scored_at_speaking_pace_and_not_again_on_a_rerun(
     assert code == 0
     assert "1 run, 1 of them saved, about 0 s" in err
     assert again == out
+
+    def failing(*_: object) -> None:
+        raise EngineError("no tokenizer for it")
+
+    monkeypatch.setattr(longform, "scores", failing)
+    code, out, err = evaluated(capsys, *asked, "--json", str(tmp_path / "b.json"))
+    assert code == 0
+    assert "LongYAAL and LongLAAL are left out; no tokenizer for it" in err
+    [row] = json.loads((tmp_path / "b.json").read_text("utf-8"))["sets"]
+    assert (row["wer"], row["long_yaal"]) == (report["sets"][0]["wer"], None)
 
 
 @pytest.mark.real

@@ -16,7 +16,7 @@ from decalage.app.evaluate.shown import Emission, emissions, erased, first_words
 from decalage.app.evaluate.tail import Tailed
 from decalage.app.evaluate.translations import METRICS, score
 from decalage.audio import SAMPLE_RATE, AudioChunk, Samples
-from tests.app.evaluate_kit import LIVE, caption, figure, partial, recording, rejected
+from tests.app.evaluate_kit import LIVE, caption, figure, partial, recording, rejected, result
 
 
 def history(*events: dict[str, object]) -> list[list[Emission] | int]:
@@ -49,6 +49,12 @@ def test_a_caption_alone_erases_nothing_and_a_rejected_one_all_that_was_shown() 
     assert history(caption(0, 3.0, "Um dois")) == [0, [Emission("Um", 2.9, 3.0), Emission("dois", 2.9, 3.0)]]
     assert history(partial(0, 1.0, "Um dois"), rejected(0, 2.0)) == [2, []]
     assert history(partial(0, 1.0, "Um dois"), caption(0, 2.0, "")) == [2, []]
+
+
+def test_damaged_sound_has_no_silence_after_it() -> None:
+    whole = figures(recording("a"), result(caption(0, 2.5, "Um")), LIVE)
+    cut = figures(recording("a"), result(caption(0, 2.5, "Um"), summary={"damaged": "cut"}), LIVE)
+    assert (whole["seconds"], cut["seconds"]) == (10.0, 12.0)
 
 
 def test_utterances_are_told_apart_and_stand_in_order() -> None:

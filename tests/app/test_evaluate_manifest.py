@@ -150,6 +150,12 @@ def test_options_choose_by_set_kind_id_split_and_number() -> None:
     assert held == [row.id for row in many if held_out(row.path or "")]
 
 
+def test_a_recording_taken_as_text_is_of_the_same_third() -> None:
+    rows = [recording(f"a{number}") for number in range(30)]
+    for split in ("tuning", "held-out"):
+        assert chosen(rows, split=split, text=True) == chosen(rows, split=split) != []
+
+
 def test_text_alone_is_asked_of_recordings_with_both_references() -> None:
     rows = [recording("a"), recording("b", translation=None), recording("c", expect="empty", transcript=None)]
     found, left = choose(rows, Choice(source="en", targets=("pt",), text=True))

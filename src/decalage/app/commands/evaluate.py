@@ -34,7 +34,7 @@ from decalage.app.evaluate.report import Circumstances, groups_of, make_report, 
 from decalage.app.evaluate.tables import markdown, print_sections, print_tables
 from decalage.app.settings import Settings
 from decalage.config import Pace
-from decalage.errors import OutputError, UsageError
+from decalage.errors import DecalageError, OutputError, UsageError, one_line
 from decalage.sinks.output import TextOutput, check_writable, write_whole
 from decalage.store.files import cache_folder
 
@@ -198,10 +198,17 @@ def run(manifest: Path, settings: Settings, asked: _Asked) -> int:
     )
     found = [figures(one, result, settings) for one, result in answers(cells, outcome.results).items()]
     lack = longform.missing()
-    delays = {} if lack else longform.scores(longform.documents(found), groups_of(found), asked.logs)
+    delays = {}
+    if lack is None:
+        try:
+            delays = longform.scores(longform.documents(found), groups_of(found), asked.logs)
+        except DecalageError as error:  # hours of measuring are worth their other figures
+            lack = one_line(error)
+            _tell(f"LongYAAL and LongLAAL are left out; {lack}")
     report = make_report(found, circumstances, delays, lack)
     _write(report, markdown(report), partial(print_tables, report), asked)
-    return 1 if any(each["error"] or each["failures"] or each.get("damaged") for each in found) else 0
+    wrong = ("error", "failures", "damaged", "lost", "order_violations")
+    return 1 if any(each.get(name) for each in found for name in wrong) else 0
 
 
 def run_comparison(first: Path, second: Path, asked: _Asked) -> int:

@@ -45,7 +45,9 @@ def choose(rows: Sequence[Recording], choice: Choice) -> tuple[list[Recording], 
     left: Counter[str] = Counter()
     able = []
     for each in rows:
-        row = replace(each, path=None) if choice.text and each.transcript and each.translation else each
+        row = each
+        if choice.text and each.transcript and each.translation:
+            row = replace(each, path=None, spoken_in=each.path)
         reason = _unable(row, choice)
         if reason is None:
             able.append(row)

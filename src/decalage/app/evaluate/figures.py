@@ -57,8 +57,9 @@ def _heard(recording: Recording, known: Figures, result: Measured, settings: Set
     events, target, source = result["events"], known["target"], settings.stream_options().source
     captions = [event for event in events if event["type"] == "caption"]
     heard = " ".join(caption["text"].get(source, "") for caption in captions)
+    tail_s = 0.0 if result["summary"].get("damaged") else result["tail_s"]  # damage ends before it
     return {
-        "seconds": result["summary"]["audio_s"] - result["tail_s"],
+        "seconds": result["summary"]["audio_s"] - tail_s,
         "heard": heard,
         "translated": " ".join(caption["text"].get(target, "") for caption in captions),
         **_words(known["transcript"], heard, source),

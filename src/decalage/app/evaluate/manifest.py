@@ -41,6 +41,8 @@ class Recording:
     """Where it is told: manifest and line."""
     path: str | None = None
     """As the manifest has it; None: text alone."""
+    spoken_in: str | None = None
+    """Of a recording that is taken as text: its path."""
     language: str | None = None
     """Of the speech, a primary language; None: there is none, or several."""
     kind: str = ""
@@ -71,7 +73,7 @@ class Recording:
     @property
     def held_out(self) -> bool:
         """Whether it belongs to the third that nothing was tuned on."""
-        return held_out(self.path or self.id)
+        return held_out(self.path or self.spoken_in or self.id)
 
     def reference(self, targets: tuple[str, ...]) -> str | None:
         """Which of ``targets``, primary languages, the translation is in."""
