@@ -61,7 +61,7 @@ ADAPTERS = {
         "sinks/layout.py",
         "app/progress.py",
         "app/advise/report.py",
-        "app/compose.py",
+        "app/outputs.py",
         "app/bench/tables.py",
         "app/commands/bench.py",
         "app/evaluate/tables.py",

@@ -108,7 +108,11 @@ class RecognizerOptions:
     """How one utterance is recognized. Frozen per stream, handed over with each utterance."""
 
     language: str = "en"
-    """Whisper language code of the speech."""
+    """Whisper language code of the speech, or ``auto``: the recognizer tells it by the sound."""
+    likely: str | None = None
+    """With ``auto``: the language so far, which a short or doubtful utterance is taken to be in."""
+    english: bool = False
+    """Whether the speech is told in English too, as the model itself translates it."""
     beam: int = 1
     encoder_window: EncoderWindow = "auto"
     prompt: str | None = None
@@ -122,6 +126,8 @@ class StreamOptions:
     """One speaker's settings."""
 
     targets: tuple[str, ...] = ("pt",)
+    directions: frozenset[tuple[str, str]] | None = None
+    """The (source, target) pairs that a translator covers; others go through English. None: any."""
     recognizer: RecognizerOptions = field(default_factory=RecognizerOptions)
     segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)
     pace: Pace = "max"

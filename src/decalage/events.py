@@ -57,6 +57,17 @@ class Partial:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageChanged:
+    """The speech is in another language from utterance ``index`` on; told with ``--from auto``."""
+
+    type: ClassVar[str] = "language"
+    index: int
+    language: str
+    before: str | None
+    """None: nothing was known before."""
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """When each step of one utterance began and ended."""
 
@@ -170,7 +181,7 @@ class Summary:
 
 
 Settled: TypeAlias = Caption | Failure | Rejected | Gap
-StreamEvent: TypeAlias = Settled | Partial
+StreamEvent: TypeAlias = Settled | Partial | LanguageChanged
 Event: TypeAlias = Start | StreamEvent | Summary
 
 _OMIT_WHEN_EMPTY = {"errors", "damaged", "text", "words"}

@@ -127,6 +127,10 @@ class Transcript:
     """The text as numbers of the recognizer's vocabulary, for it alone to use as a draft."""
     words: tuple[Word, ...] = ()
     """Its words with their times, where they were asked for."""
+    english: str | None = None
+    """The same in English, where that was asked for and could be told."""
+    detected: tuple[str, float] | None = None
+    """The language that the sound is in and how probable it is, where that was asked for."""
 
 
 RejectionReason: TypeAlias = Literal["no-speech", "loop", "no-text"]

@@ -10,7 +10,7 @@ import pytest
 
 from decalage.audio import AudioChunk
 from decalage.config import RecognizerOptions, StreamOptions
-from decalage.events import Caption, Partial, StreamEvent
+from decalage.events import Caption, Partial, Settled, StreamEvent
 from decalage.flow.trace import Depth, Mark, Span, Trace
 from decalage.speech import Rejection, Segment, Transcript, Utterance
 from decalage.testing import ManualClock
@@ -174,7 +174,7 @@ def test_a_final_waits_in_vain_for_no_pause_that_a_sketch_came_after(name: str, 
         stream.feed(sound(tone(7, 0.1), first=3200))
         stream.finish()
         busy.open()
-        captions = [event for event in stream if event.type != "partial"]
+        captions = [event for event in stream if isinstance(event, Settled)]
         assert [(event.start, event.end) for event in captions] == [(0.0, 0.05)]
         assert texts(captions) == ["word 7"]
 

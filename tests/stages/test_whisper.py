@@ -16,8 +16,9 @@ from decalage.errors import DecalageError, EngineError, ModelDamagedError, Model
 from decalage.sources.file import FileSource
 from decalage.speech import Rejection, Transcript, Utterance
 from decalage.stages.decode import WhisperEngine
+from decalage.stages.judgement import token_limit
 from decalage.stages.loops import words
-from decalage.stages.whisper import WhisperRecognizer, token_limit
+from decalage.stages.whisper import WhisperRecognizer
 from decalage.stages.whisper_ctranslate2 import CTranslate2Whisper
 from decalage.stages.whisper_onnx import OnnxWhisper
 from decalage.store.models import find_recognizer

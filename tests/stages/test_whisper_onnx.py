@@ -80,7 +80,7 @@ class Past:
 
 
 def decoded(model: Spelling, **changes: Any) -> Decoded:
-    return model.decode(np.zeros((1, 80, 10), np.float32), replace(PLAN, **changes))
+    return model.decode(model.hear(np.zeros((1, 80, 10), np.float32)), replace(PLAN, **changes))
 
 
 def test_a_text_is_written_token_by_token_to_its_end() -> None:
@@ -170,10 +170,11 @@ def test_a_draft_of_real_speech_gives_the_same_text_in_fewer_steps(
         return step(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(model, "step", counted)
-    plain = model.decode(features, plan)
+    heard = model.hear(features)
+    plain = model.decode(heard, plan)
     alone = len(steps)
     steps.clear()
-    drafted = model.decode(features, replace(plan, draft=(*plain.tokens[:kept], 11, 13)))
+    drafted = model.decode(heard, replace(plan, draft=(*plain.tokens[:kept], 11, 13)))
     assert drafted.tokens == plain.tokens
     assert drafted.mean_log_probability == pytest.approx(plain.mean_log_probability, abs=1e-2)
     assert len(steps) <= alone - min(kept, len(plain.tokens)) + 1

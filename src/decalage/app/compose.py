@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
-from rich.console import Console
-
+from decalage.app.directions import find_directions
 from decalage.app.machine import Machine, has_gpu, look
 from decalage.app.memory import check_memory
-from decalage.app.settings import Settings
+from decalage.app.settings import AUTO, Settings
 from decalage.clock import SystemClock
-from decalage.config import Engine, SegmenterOptions
-from decalage.contracts import AudioSource, Recognizer, Segmenter, Sink, Translator
-from decalage.errors import InputError, OutputError, UsageError
+from decalage.config import Engine, SegmenterOptions, StreamOptions
+from decalage.contracts import AudioSource, Recognizer, Segmenter, Translator
+from decalage.errors import InputError, MissingPartError, UsageError
 from decalage.events import Start
 from decalage.flow.trace import Trace
-from decalage.languages import primary
 from decalage.runtimes.event_loop import AsyncioRuntime
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.pipeline import PipelineRuntime
 from decalage.runtimes.pool import PoolRuntime
 from decalage.runtimes.processes import ProcessesRuntime
 from decalage.runtimes.sequential import SequentialRuntime
-from decalage.sinks.captions import Show
-from decalage.sinks.jsonl import JsonlSink
-from decalage.sinks.output import TextOutput, check_writable
-from decalage.sinks.subtitles import FORMS, SubtitleSink
-from decalage.sinks.terminal import TerminalSink
-from decalage.sinks.text import PlainTextSink
 from decalage.sources.file import FileSource
 from decalage.sources.microphone import MicrophoneSource
 from decalage.sources.pace import Limited, Paced
@@ -48,14 +39,11 @@ from decalage.stages.vad import SileroModel
 from decalage.stages.whisper import WhisperRecognizer
 from decalage.stages.whisper_ctranslate2 import CTranslate2Whisper
 from decalage.stages.whisper_onnx import OnnxWhisper
-from decalage.store.models import find_recognizer, find_translator, recognizer_languages
+from decalage.store.models import find_recognizer, recognizer_languages
 from decalage.store.quantized import find_quantized
 from decalage.store.weights import UnreadableWeightsError
 
 logger = logging.getLogger(__name__)
-
-WRITTEN = ("jsonl", "txt", *FORMS)
-"""Extensions of files that captions can be written to."""
 
 RUNTIMES: Mapping[str, type[LocalRuntime]] = MappingProxyType(
     {
@@ -109,6 +97,17 @@ def shared_vad() -> SileroModel:
     return SileroModel()
 
 
+def stream_options(settings: Settings, blueprint: ModelBlueprint) -> StreamOptions:
+    """The settings of a stream, with the ways of translation that ``blueprint`` has."""
+    options = settings.stream_options()
+    directions = frozenset(blueprint.directions)
+    direct = options.source != AUTO and all(
+        target == options.source or (options.source, target) in directions for target in options.targets
+    )
+    recognizer = replace(options.recognizer, english=not direct)
+    return replace(options, directions=directions, recognizer=recognizer)
+
+
 def make_runtime(
     settings: Settings, blueprint: ModelBlueprint, *, trace: Trace | None = None
 ) -> LocalRuntime:
@@ -127,15 +126,14 @@ def make_blueprint(settings: Settings, machine: Machine | None = None) -> ModelB
     if settings.runtime not in RUNTIMES:
         raise UsageError(f"no runtime {settings.runtime!r}; there are {', '.join(RUNTIMES)}")
     options = settings.stream_options()
-    directions = {}
-    for target in options.targets:
-        if target != options.source:
-            directions[options.source, target] = find_translator(options.source, target)
     path = find_recognizer(settings.model, offline=settings.offline)
     known = recognizer_languages(path)
-    if options.source not in known:
+    if options.source == AUTO and len(known) == 1:
+        raise UsageError(f"model {settings.model} hears {known[0]} only: --from auto is of no use with it")
+    if options.source not in (AUTO, *known):
         heard = ", ".join(known) if len(known) < 10 else f"{len(known)} others"
         raise UsageError(f"model {settings.model} does not hear {options.source!r}; it hears {heard}")
+    directions = find_directions(options.source, options.targets, hears_others=len(known) > 1)
     check_memory(settings, path, machine or look())
     return ModelBlueprint(
         recognizer_path=path,
@@ -160,6 +158,9 @@ def _quantized(settings: Settings, model: Path) -> Path | None:
         return find_quantized(model)
     except UnreadableWeightsError as error:
         logger.info("%s runs on CTranslate2: %s", model.name, error)
+        return None
+    except MissingPartError as error:
+        logger.warning("%s runs on CTranslate2, which is slower: %s", model.name, error)
         return None
 
 
@@ -197,75 +198,6 @@ def open_microphone(wanted: str | None, settings: Settings) -> tuple[MicrophoneS
     if settings.duration_s is None:
         return microphone, microphone
     return microphone, Limited(microphone, settings.duration_s)
-
-
-def check_outputs(outputs: Sequence[str]) -> None:
-    """Refuse what ``open_sinks`` could not open, before a model loads; touches no file."""
-    for path in outputs:
-        if path == "-":
-            continue
-        if path.endswith(("/", os.sep)) or Path(path).is_dir():
-            raise OutputError(f"cannot write {path}: it is a folder")
-        if Path(path).suffix.lstrip(".") not in WRITTEN:
-            known = ", ".join(f".{form}" for form in WRITTEN)
-            raise UsageError(f"no format for {path}; {known} can be written")
-        check_writable(path)
-
-
-def open_sinks(
-    form: str,
-    outputs: Sequence[str],
-    *,
-    show: Show | None,
-    live: bool,
-    status: Callable[[], str] | None = None,
-) -> list[Sink]:
-    """Where captions go: standard output in ``form``, and each path by its extension.
-
-    ``show`` None: both languages on the screen, the target in subtitles.
-
-    With paths given, standard output is written only where a person sees it, or for a path ``-``.
-    The paths have passed ``check_outputs``. Raises ``OutputError``.
-    """
-    forms = {path: Path(path).suffix.lstrip(".") for path in outputs if path != "-"}
-    sinks: list[Sink] = []
-    if not forms or "-" in outputs or (sys.stdout is not None and sys.stdout.isatty()):
-        if sys.stdout is None:
-            raise OutputError("standard output is closed; write to a file with -o")
-        sinks.append(_screen(form, show=show, live=live, status=status))
-    for path, suffix in forms.items():
-        sinks.append(_written(suffix, TextOutput.to_path(path), show, _language_of(path)))
-    return sinks
-
-
-def tells_words(form: str, outputs: Sequence[str]) -> bool:
-    """Whether any of these outputs is better for the time of each word."""
-    return any(each in FORMS for each in (form, *(Path(path).suffix.lstrip(".") for path in outputs)))
-
-
-def _language_of(path: str) -> str | None:
-    """The language that a name such as ``talk.pt.srt`` asks for."""
-    inner = Path(path).with_suffix("").suffix.lstrip(".")
-    try:
-        return primary(inner)
-    except UsageError:
-        return None
-
-
-def _screen(form: str, *, show: Show | None, live: bool, status: Callable[[], str] | None) -> Sink:
-    if form == "text":
-        console = Console(highlight=False, soft_wrap=False)
-        return TerminalSink(console, show=show or "both", live=live, status=status)
-    return _written(form, TextOutput(sys.stdout, "standard output"), show)
-
-
-def _written(form: str, output: TextOutput, show: Show | None, language: str | None = None) -> Sink:
-    """``show`` None: what suits the form."""
-    if form == "jsonl":
-        return JsonlSink(output)
-    if form in FORMS:
-        return SubtitleSink(output, form, show or "target", language)
-    return PlainTextSink(output, show or "both")
 
 
 def start_event(settings: Settings, blueprint: ModelBlueprint, given: str) -> Start:

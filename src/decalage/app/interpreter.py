@@ -8,7 +8,7 @@ from os import PathLike
 from types import TracebackType
 from typing import TypeAlias
 
-from decalage.app.compose import make_blueprint, make_runtime, open_source, start_event
+from decalage.app.compose import make_blueprint, make_runtime, open_source, start_event, stream_options
 from decalage.app.session import Session, failures
 from decalage.app.settings import Settings
 from decalage.config import Pace, RuntimeName, StreamOptions
@@ -118,7 +118,7 @@ class Interpreter:
 
     def open(self, options: StreamOptions | None = None) -> Stream:
         """A stream to feed with sound of one's own: ``feed``, ``finish``, iterate."""
-        return self._runtime.open(options or self.settings.stream_options())
+        return self._runtime.open(options or stream_options(self.settings, self._blueprint))
 
     def close(self) -> None:
         """Stop everything and free the models. Idempotent."""
@@ -127,7 +127,7 @@ class Interpreter:
     def _session(self, source: Input, pace: Pace) -> Session:
         settings = replace(self.settings, pace=pace)
         opened = open_source(str(source), settings)
-        stream = self._runtime.run(opened, settings.stream_options())
+        stream = self._runtime.run(opened, stream_options(settings, self._blueprint))
         return Session(self._runtime, stream, start_event(settings, self._blueprint, opened.name))
 
 

@@ -24,6 +24,16 @@ from decalage.config import (
 from decalage.errors import UsageError
 from decalage.languages import primary
 
+AUTO = "auto"
+"""As the language of the speech: the recognizer tells it."""
+
+
+def named(source: str) -> str:
+    """``source``, where a figure is told for one language. Raises ``UsageError`` for ``auto``."""
+    if source.lower() == AUTO:
+        raise UsageError("--from auto is not for measuring; name the language, for example --from en")
+    return source
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -58,7 +68,7 @@ class Settings:
     def stream_options(self) -> StreamOptions:
         """The part that belongs to a stream. Raises ``UsageError``."""
         recognizer = RecognizerOptions(
-            language=primary(self.source),
+            language=AUTO if self.detects else primary(self.source),
             beam=self.beam,
             encoder_window=self.encoder_window,
             prompt=self.prompt,
@@ -77,14 +87,23 @@ class Settings:
         )
 
     @property
+    def detects(self) -> bool:
+        """Whether the recognizer is to tell the language."""
+        return self.source.lower() == AUTO
+
+    @property
     def grows(self) -> bool:
         """Whether there are partial captions."""
         return self.pace == "realtime" if self.partials is None else self.partials
 
     def segmenter_options(self) -> SegmenterOptions:
-        """Where utterances end: as for a listener, but for a file at full speed with neither time given."""
+        """Where utterances end: as for a listener, but for a file at full speed with neither time given.
+
+        Long pieces would hold several languages where nobody named one.
+        """
         revise_s = SKETCH_EVERY_S if self.grows else None
-        if self.pace == "max" and self.end_silence_s is None and self.max_utterance_s is None:
+        untold = self.end_silence_s is None and self.max_utterance_s is None
+        if self.pace == "max" and untold and not self.detects:
             return replace(UNHURRIED, revise_s=revise_s)
         live = SegmenterOptions()
         end_silence_s = live.end_silence_s if self.end_silence_s is None else self.end_silence_s

@@ -17,6 +17,7 @@ from decalage.errors import DecalageError, one_line
 from decalage.events import Caption, Rejected, StageName, Timing
 from decalage.flow.trace import Depth, Mark, Span, Trace
 from decalage.runtimes.job import Job
+from decalage.runtimes.roads import road
 from decalage.runtimes.stream import RuntimeStream
 from decalage.speech import Rejection, Transcript
 
@@ -145,7 +146,9 @@ class EngineCalls:
         asr_start = stream.now()
         try:
             with self._served("asr", job, seat):
-                outcome = seat.engine.recognize(utterance, stream.options.recognizer, stream.draft(job))
+                outcome = seat.engine.recognize(
+                    utterance, stream.hearing.options(), stream.hearing.draft(utterance)
+                )
         except WorkerLostError:
             raise
         except BaseException as error:  # a panic of native code is no Exception
@@ -168,10 +171,12 @@ class EngineCalls:
         job, transcript = work.recognized.job, work.recognized.transcript
         for target in work.missing:
             try:
+                source, text = road(transcript, target, job.stream.options)
+                if source == target:
+                    work.text[target] = text
+                    continue
                 with self._served("mt", job, seat):
-                    translation = seat.engine.translate(
-                        transcript.text, source=transcript.language, target=target
-                    )
+                    translation = seat.engine.translate(text, source=source, target=target)
                 work.text[target] = translation.text
             except WorkerLostError:
                 raise
@@ -252,7 +257,7 @@ def conclude(work: Translations) -> None:
     job, transcript = recognized.job, recognized.transcript
     if work.errors and set(work.errors) == set(job.stream.options.targets):
         told = "; ".join(f"{target}: {error}" for target, error in work.errors.items())
-        job.fail("mt", told, transcript.text)
+        job.fail("mt", told, transcript.text, transcript.language)
         return
     job.stream.answer(job, _caption(work, job.stream.now() if recognized.targets else None))
 

@@ -17,7 +17,7 @@ from decalage.config import Stability
 from decalage.events import Caption, Partial, Settled
 from decalage.flow.stability import GrowingText
 from decalage.runtimes.job import Job
-from decalage.speech import Transcript, Utterance
+from decalage.speech import Utterance
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +42,6 @@ class Foresight:
         self._adopters: dict[int, Job] = {}  # unanswered finals that wait for a provisional, by index
         self._growing: dict[int, dict[str, GrowingText]] = {}  # of unanswered indices
         self._shown: dict[int, int] = {}  # newest revision shown of them
-        self._heard: tuple[Utterance, Transcript] | None = None  # newest of the next index
 
     def give(self, utterance: Utterance) -> None:
         """A provisional utterance is on its way; older revisions are replaced by it."""
@@ -62,17 +61,6 @@ class Foresight:
         """``utterance`` is being worked on: a final of the same sound waits for it."""
         for foreseen in self._of(utterance):
             foreseen.started = True
-
-    def hear(self, utterance: Utterance, transcript: Transcript) -> None:
-        """``transcript`` is what a provisional utterance says."""
-        if self._heard is None or _order(utterance) > _order(self._heard[0]):
-            self._heard = (utterance, transcript)
-
-    def draft(self, utterance: Utterance) -> Transcript | None:
-        """What the newest revision of ``utterance`` that was recognized says."""
-        if self._heard is None or self._heard[0].index != utterance.index:
-            return None
-        return self._heard[1]
 
     def adopt(self, final: Job) -> Settled | bool:
         """The event that settles ``final``; True when it is being worked out, False when it is not."""
@@ -133,10 +121,6 @@ class Foresight:
             text={language: each.text for language, each in shown.items()},
             stable={language: each.stable for language, each in shown.items()},
         )
-
-
-def _order(utterance: Utterance) -> tuple[int, int]:
-    return utterance.index, utterance.revision
 
 
 def _same_sound(one: Utterance, other: Utterance) -> bool:

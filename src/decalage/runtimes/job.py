@@ -21,9 +21,11 @@ class Job:
     endpoint: float
     """Seconds on the stream clock; of a provisional utterance, when it was given out."""
 
-    def fail(self, stage: StageName, error: str, text: str | None = None) -> bool:
+    def fail(
+        self, stage: StageName, error: str, text: str | None = None, language: str | None = None
+    ) -> bool:
         """Answer it with a failure; ``text`` is the transcript, if there is one. As ``stream.answer``."""
-        known = {} if text is None else {self.stream.options.source: text}
+        known = {} if text is None else {language or self.stream.options.source: text}
         utterance = self.utterance
         failure = Failure(utterance.index, utterance.start, utterance.end, stage, error, known)
         return self.stream.answer(self, failure)

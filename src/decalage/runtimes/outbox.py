@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from decalage.clock import Clock
-from decalage.events import Partial, Settled, StreamEvent
+from decalage.events import Caption, LanguageChanged, Partial, Settled, StreamEvent
 from decalage.flow.channel import Channel
 
 
@@ -17,20 +17,26 @@ class _Newest:
 class Outbox:
     """Never refuses: the stream's credit bounds the settled events that wait, and one partial may.
 
-    ``taken`` is called for each settled event that is read.
+    ``taken`` is called for each settled event that is read. ``tells_language``: a caption in another
+    language than the one before comes after an event that says so.
     """
 
-    def __init__(self, clock: Clock, taken: Callable[[], None]) -> None:
-        self._channel: Channel[Settled | _Newest] = Channel(float("inf"), clock=clock)
+    def __init__(self, clock: Clock, taken: Callable[[], None], *, tells_language: bool = False) -> None:
+        self._channel: Channel[Settled | LanguageChanged | _Newest] = Channel(float("inf"), clock=clock)
         self._on_taken = taken
         self._lock = threading.Lock()
         self._partial: Partial | None = None
         self._settled = -1  # the last index that was put
+        self._tells_language = tells_language
+        self._language: str | None = None  # of the last caption
 
     def put(self, event: Settled) -> None:
         """The next settled event, in index order."""
         with self._lock:
             self._settled = event.index
+        if self._tells_language and isinstance(event, Caption) and event.source != self._language:
+            before, self._language = self._language, event.source
+            self._channel.put(LanguageChanged(event.index, event.source, before))
         self._channel.put(event)
 
     def show(self, partial: Partial) -> None:
@@ -59,10 +65,11 @@ class Outbox:
             if (event := self._read(item)) is not None:
                 yield event
 
-    def _read(self, item: Settled | _Newest) -> StreamEvent | None:
+    def _read(self, item: Settled | LanguageChanged | _Newest) -> StreamEvent | None:
         if isinstance(item, _Newest):
             with self._lock:
                 partial, self._partial = self._partial, None
                 return None if partial is None or partial.index <= self._settled else partial
-        self._on_taken()
+        if not isinstance(item, LanguageChanged):
+            self._on_taken()
         return item

@@ -27,6 +27,7 @@ from decalage.flow.channel import ChannelClosed
 from decalage.flow.statistics import StreamStatistics
 from decalage.runtimes.cutter import Cutter, SegmenterFailedError
 from decalage.runtimes.foresight import Foresight
+from decalage.runtimes.hearing import Hearing
 from decalage.runtimes.intake import Intake
 from decalage.runtimes.job import Job
 from decalage.runtimes.ledger import Ledger
@@ -59,6 +60,7 @@ class RuntimeStream:
         self.options = options
         self.damage: str | None = None
         """Why capture ended early, if it did."""
+        self.hearing = Hearing(options.recognizer)
         self._clock = clock
         self._wake = wake
         self._mark = mark
@@ -66,7 +68,7 @@ class RuntimeStream:
         self._lock = threading.RLock()
         self._inbox = Intake(limits.max_inbox_s, waits=options.pace == "max", clock=clock)
         self._cutter = Cutter(segmenter, self._inbox)
-        self._outbox = Outbox(clock, self._taken)
+        self._outbox = Outbox(clock, self._taken, tells_language=options.recognizer.language == "auto")
         self._foresight = Foresight(options.stability if options.partials else None)
         self._ledger = Ledger(credit=limits.max_in_flight, realtime=options.pace == "realtime")
         self._pending: deque[Segment] = deque()  # what one slice gave, at most two or three
@@ -186,13 +188,7 @@ class RuntimeStream:
         """What was recognized tells the segmenter where a provisional utterance stands."""
         if not job.utterance.final:
             self._cutter.hint(job.utterance, transcript)
-            with self._lock:
-                self._foresight.hear(job.utterance, transcript)
-
-    def draft(self, job: Job) -> Transcript | None:
-        """What was heard in the newest revision of its utterance, if any was."""
-        with self._lock:
-            return self._foresight.draft(job.utterance)
+        self.hearing.heard(job.utterance, transcript)
 
     def answer(self, job: Job, event: Settled) -> bool:
         """Answer ``job``, once: False if it has been answered already, or nobody asks any more.

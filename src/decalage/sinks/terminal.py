@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.padding import Padding
 from rich.text import Text
 
-from decalage.events import Caption, Event, Failure, Gap, Partial, Settled
+from decalage.events import Caption, Event, Failure, Gap, LanguageChanged, Partial, Settled
 from decalage.sinks.captions import Show, clean, clock, shown
 from decalage.sinks.echo import NoControlEcho
 from decalage.sinks.output import TextOutput
@@ -60,6 +60,8 @@ class TerminalSink:
             elif isinstance(event, Settled):
                 self._partials.pop(event.index, None)
                 self._settled(event)
+            elif isinstance(event, LanguageChanged):
+                self._console.print(Text(f"[speech in {event.language}]", "dim"))
             self._rewrite(event)
         except OSError as error:
             raise self._output.refusal(error) from error

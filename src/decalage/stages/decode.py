@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Features: TypeAlias = NDArray[np.float32]
 """Log-mel spectrogram, shape (1, mels, 100 × seconds)."""
+Heard: TypeAlias = Any
+"""What an engine's encoder made of features; for that engine alone."""
 
 
 def _never(_tokens: Sequence[int]) -> bool:
@@ -39,7 +41,7 @@ class DecodePlan:
     no_repeat: int = 0
     """No run of so many tokens comes twice; 0: any may."""
     draft: tuple[int, ...] = ()
-    """What the text may be: with greedy search it makes the decode faster and the result no other."""
+    """What the text may be: it makes greedy search faster and, but for rounding, its result no other."""
     timed: bool = False
     """Whether to tell when each token was said."""
     frames: int = 0
@@ -69,6 +71,17 @@ class WhisperEngine(Protocol):
     """Rows of the features."""
     multilingual: bool
 
-    def decode(self, features: Features, plan: DecodePlan) -> Decoded:
+    def hear(self, features: Features) -> Heard:
+        """Run the encoder, once for all that is asked of a piece of sound. Raises ``EngineError``."""
+        ...
+
+    def decode(self, heard: Heard, plan: DecodePlan) -> Decoded:
         """Raises ``EngineError`` when the engine fails, ``UsageError`` for a plan it cannot follow."""
+        ...
+
+    def languages(self, heard: Heard, start: int, tokens: Mapping[int, str]) -> dict[str, float]:
+        """How probable each language is; ``tokens`` are those of the languages, ``start`` the first of all.
+
+        Raises ``EngineError``.
+        """
         ...

@@ -5,8 +5,9 @@ CTranslate2 releases the GIL, its replicas share one set of weights, and it take
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from decalage.errors import (
     EngineError,
@@ -17,11 +18,20 @@ from decalage.errors import (
     one_line,
 )
 from decalage.stages.alignment import FRAMES_PER_S
-from decalage.stages.decode import Decoded, DecodePlan, Features
+from decalage.stages.decode import Decoded, DecodePlan, Features, Heard
 
 _CONTEXT_TOKENS = 448
 _MEL_FRAMES = 2
 """Frames of the features for one of the encoder."""
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong in the engine is an error of ours."""
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        raise EngineError(f"the recognizer failed: {one_line(error)}") from error
 
 
 class CTranslate2Whisper:
@@ -66,11 +76,12 @@ class CTranslate2Whisper:
     def __repr__(self) -> str:
         return f"<CTranslate2Whisper {self._name} on {self._model.device} {self._model.compute_type}>"
 
-    def decode(self, features: Features, plan: DecodePlan) -> Decoded:
-        try:
-            heard = self._view.from_array(features)
-            if plan.timed:
-                heard = self._model.encode(heard)  # once for both
+    def hear(self, features: Features) -> Heard:
+        with _told():
+            return self._model.encode(self._view.from_array(features))
+
+    def decode(self, heard: Heard, plan: DecodePlan) -> Decoded:
+        with _told():
             result = self._model.generate(
                 heard,
                 [list(plan.prompt)],
@@ -87,8 +98,6 @@ class CTranslate2Whisper:
             )[0]
             tokens = tuple(result.sequences_ids[0])
             starts = self._starts(heard, tokens, plan) if plan.timed and tokens else ()
-        except (RuntimeError, ValueError) as error:
-            raise EngineError(f"the recognizer failed: {one_line(error)}") from error
         return Decoded(
             tokens,
             mean_log_probability=result.scores[0] * len(tokens) / (len(tokens) + 1),
@@ -97,7 +106,13 @@ class CTranslate2Whisper:
             starts=starts,
         )
 
-    def _starts(self, heard: Any, tokens: tuple[int, ...], plan: DecodePlan) -> tuple[float, ...]:
+    def languages(self, heard: Heard, start: int, tokens: Mapping[int, str]) -> dict[str, float]:  # noqa: ARG002
+        with _told():
+            found = self._model.detect_language(heard)[0]
+        known = set(tokens.values())
+        return {name: share for token, share in found if (name := token.strip("<|>")) in known}
+
+    def _starts(self, heard: Heard, tokens: tuple[int, ...], plan: DecodePlan) -> tuple[float, ...]:
         """When each token began, and when the last one ended, seconds."""
         begin = list(plan.prompt[plan.prompt.index(plan.start) : -1])  # without "no timestamps"
         aligned = self._model.align(heard, begin, [list(tokens)], _MEL_FRAMES * max(1, plan.frames))[0]

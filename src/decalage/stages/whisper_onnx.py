@@ -9,7 +9,8 @@ released while a step runs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from decalage.errors import EngineError, ModelDamagedError, UsageError, one_line
 from decalage.stages.alignment import token_starts
-from decalage.stages.decode import Decoded, DecodePlan, Features
+from decalage.stages.decode import Decoded, DecodePlan, Features, Heard
 
 _ENGLISH_ONLY_VOCABULARY = 51_864
 _STOP_EVERY = 4
@@ -29,7 +30,7 @@ _Row: TypeAlias = NDArray[np.float32]
 
 
 class OnnxWhisper:
-    """One model for any number of decodes at a time, each with ``threads`` threads.
+    """One model for any number of decodes at a time; those with more than one thread share ``threads``.
 
     ``folder`` is what ``store.quantized`` prepared. Raises ``ModelDamagedError`` when it does not load.
     """
@@ -69,22 +70,28 @@ class OnnxWhisper:
     def __repr__(self) -> str:
         return f"<OnnxWhisper {self._name}>"
 
-    def decode(self, features: Features, plan: DecodePlan) -> Decoded:
+    def hear(self, features: Features) -> Heard:
+        """What the decoder attends to, by the names of its inputs."""
+        with _told():
+            binding = self._encoder.io_binding()
+            binding.bind_cpu_input("mel", features)
+            for name in self._heard:
+                binding.bind_output(name)
+            self._encoder.run_with_iobinding(binding)
+            return dict(zip(self._heard, binding.get_outputs(), strict=True))
+
+    def decode(self, heard: Heard, plan: DecodePlan) -> Decoded:
         if plan.beam != 1:
             raise UsageError("this engine searches greedily; for a wider beam: --engine ctranslate2")
-        try:
-            return _greedy(_Steps(self, features), plan)
-        except Exception as error:  # onnxruntime's errors share no root
-            raise EngineError(f"the recognizer failed: {one_line(error)}") from error
+        with _told():
+            return _greedy(_Steps(self, heard), plan)
 
-    def hear(self, features: Features) -> dict[str, Any]:
-        """What the decoder attends to, by the names of its inputs."""
-        binding = self._encoder.io_binding()
-        binding.bind_cpu_input("mel", features)
-        for name in self._heard:
-            binding.bind_output(name)
-        self._encoder.run_with_iobinding(binding)
-        return dict(zip(self._heard, binding.get_outputs(), strict=True))
+    def languages(self, heard: Heard, start: int, tokens: Mapping[int, str]) -> dict[str, float]:
+        with _told():
+            (row,) = _Steps(self, heard).run([start], [0])
+        numbers = list(tokens)
+        shifted = np.exp(row[numbers] - row[numbers].max())
+        return dict(zip(tokens.values(), map(float, shifted / shifted.sum()), strict=True))
 
     def nothing_said(self) -> dict[str, Any]:
         """Keys and values of no token."""
@@ -116,12 +123,21 @@ class OnnxWhisper:
         return logits, attention, {f"past_{name}": value for name, value in told.items()}
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong in the engine is an error of ours."""
+    try:
+        yield
+    except Exception as error:  # onnxruntime's errors share no root
+        raise EngineError(f"the recognizer failed: {one_line(error)}") from error
+
+
 class _Steps:
     """The decoder over one piece of sound."""
 
-    def __init__(self, model: OnnxWhisper, features: Features) -> None:
+    def __init__(self, model: OnnxWhisper, heard: Heard) -> None:
         self._model = model
-        self._heard = model.hear(features)
+        self._heard = heard
         self._past = model.nothing_said()
         self._attention: list[NDArray[np.float32]] = []  # of each token that went through
 

@@ -16,7 +16,7 @@ from decalage.app.allocator import share_arenas
 from decalage.app.bench.complexity import own_lines
 from decalage.app.bench.machine import Neighbours, Parts
 from decalage.app.bench.verdicts import keeps_up, lost, order_violations
-from decalage.app.compose import make_blueprint, make_runtime, open_source, start_event
+from decalage.app.compose import make_blueprint, make_runtime, open_source, start_event, stream_options
 from decalage.app.session import Session
 from decalage.app.settings import Settings
 from decalage.errors import DecalageError, one_line
@@ -38,7 +38,7 @@ def measured(audio: str, settings: Settings) -> Measured:
     settled: list[Settled] = []
     summary: Summary | None = None
     try:
-        stream = runtime.run(source, settings.stream_options())
+        stream = runtime.run(source, stream_options(settings, blueprint))
         neighbours = Neighbours()
         parts.look()  # capture may be over before the first event
         for event in Session(runtime, stream, start_event(settings, blueprint, audio)):

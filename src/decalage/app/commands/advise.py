@@ -19,7 +19,7 @@ from decalage.app.advise.values import Goal, Probe, Question
 from decalage.app.compose import make_blueprint, open_source
 from decalage.app.machine import look
 from decalage.app.options import LanguagesType, default_config, load_config
-from decalage.app.settings import Settings
+from decalage.app.settings import Settings, named
 from decalage.errors import UsageError
 from decalage.store.models import find_recognizer
 
@@ -134,7 +134,9 @@ def run(asked: _Asked) -> int:
     path = asked.config or default_config()
     if asked.config is not None and not asked.write and not path.exists():
         raise UsageError(f"cannot read {path}: it does not exist; --write makes it")
-    settings = Settings(source=asked.source, targets=asked.targets, model=asked.model, offline=asked.offline)
+    settings = Settings(
+        source=named(asked.source), targets=asked.targets, model=asked.model, offline=asked.offline
+    )
     streams, machine = settings.stream_options(), look()
     question = Question(
         goal=asked.goal,

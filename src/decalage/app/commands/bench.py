@@ -24,7 +24,7 @@ from decalage.app.bench.sound import audio_of, default_audio
 from decalage.app.bench.tables import markdown, print_tables
 from decalage.app.compose import RUNTIMES, make_blueprint
 from decalage.app.options import CountsType, NamesType
-from decalage.app.settings import Settings, available_cores
+from decalage.app.settings import Settings, available_cores, named
 from decalage.config import Pace, RuntimeName
 from decalage.errors import DecalageError, OutputError, UsageError
 from decalage.sinks.output import TextOutput, check_writable, write_whole
@@ -59,7 +59,7 @@ class _Asked:
 
     def choice(self) -> Choice:
         """The rows asked for."""
-        base = Settings(source=self.source, targets=(self.target,), model=self.model)
+        base = Settings(source=named(self.source), targets=(self.target,), model=self.model)
         return Choice(
             runtimes=self.runtimes,
             workers=self.workers or (),

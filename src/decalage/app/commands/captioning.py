@@ -12,7 +12,8 @@ from types import FrameType
 
 import click
 
-from decalage.app.compose import check_outputs, make_blueprint, make_runtime, open_sinks, start_event
+from decalage.app.compose import make_blueprint, make_runtime, start_event, stream_options
+from decalage.app.outputs import check_outputs, open_sinks
 from decalage.app.progress import progress
 from decalage.app.session import Session, failures
 from decalage.app.settings import Settings, overcommitted
@@ -72,7 +73,7 @@ def caption(
             stack.callback(sink.close)
         if trace is not None and outputs.trace is not None:
             stack.callback(write_trace, trace, outputs.trace)
-        stream = runtime.run(source, settings.stream_options())
+        stream = runtime.run(source, stream_options(settings, blueprint))
         session = Session(runtime, stream, start_event(settings, blueprint, source.name))
         with session.ladder, _signals(session, hint=_drains_long(settings)) as interrupted:
             summary, lost = _write(session, source, sinks)

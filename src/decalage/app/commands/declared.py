@@ -23,7 +23,13 @@ def _option(*names: str, **attributes: Any) -> None:
     _DECLARED[long] = click.option(*names, envvar=variable, show_default=True, **attributes)
 
 
-_option("--from", "source", default="en", metavar="LANG", help="Language of the speech.")
+_option(
+    "--from",
+    "source",
+    default="en",
+    metavar="LANG|auto",
+    help="Language of the speech (BCP 47); auto detects it.",
+)
 _option("--to", "targets", type=LanguagesType(), default="pt", help="Languages of the captions (BCP 47).")
 _option(
     "--runtime",

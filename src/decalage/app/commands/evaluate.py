@@ -32,7 +32,7 @@ from decalage.app.evaluate.manifest import read_manifest
 from decalage.app.evaluate.plan import CELL, CODE, answers, default_tail_s, make_cells
 from decalage.app.evaluate.report import Circumstances, groups_of, make_report, read_report
 from decalage.app.evaluate.tables import markdown, print_sections, print_tables
-from decalage.app.settings import Settings
+from decalage.app.settings import Settings, named
 from decalage.config import Pace
 from decalage.errors import DecalageError, OutputError, UsageError, one_line
 from decalage.sinks.output import TextOutput, check_writable, write_whole
@@ -63,6 +63,7 @@ class _Asked:
 
     def choice(self, settings: Settings) -> Choice:
         """Which rows."""
+        named(settings.source)
         options = settings.stream_options()
         return Choice(
             source=options.source,

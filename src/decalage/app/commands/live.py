@@ -16,6 +16,7 @@ from decalage.app.commands.declared import declared_live, told
 from decalage.app.compose import open_microphone
 from decalage.app.keys import Keys
 from decalage.app.options import load_config
+from decalage.app.outputs import tells_words
 from decalage.app.settings import Settings
 from decalage.contracts import AudioSource
 from decalage.errors import OutputError, UsageError
@@ -74,8 +75,8 @@ def live(
     Space pauses and goes on. Ctrl-C ends: what was said is captioned first.
     """  # noqa: D301 - \b keeps click from filling the lines
     told(verbose)
-    settings = Settings(**chosen, pace="realtime")
     written = outputs or ((str(_transcript()), "-") if save else ())
+    settings = Settings(**chosen, pace="realtime", words=tells_words(form, written))
     if save and not outputs:
         click.echo(f"decalage: transcript in {written[0]}", err=True)
     view = _View()

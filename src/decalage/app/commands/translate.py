@@ -9,8 +9,9 @@ import click
 
 from decalage.app.commands.captioning import Outputs, caption
 from decalage.app.commands.declared import declared, told
-from decalage.app.compose import open_source, tells_words
+from decalage.app.compose import open_source
 from decalage.app.options import load_config
+from decalage.app.outputs import tells_words
 from decalage.app.settings import Settings
 from decalage.sinks.captions import Show
 

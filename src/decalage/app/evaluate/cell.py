@@ -16,7 +16,7 @@ import numpy as np
 from decalage.app.bench.cell import Measured, serve, settings_of
 from decalage.app.bench.machine import Neighbours
 from decalage.app.bench.verdicts import lost, order_violations
-from decalage.app.compose import make_blueprint, make_runtime, shared_vad, start_event
+from decalage.app.compose import make_blueprint, make_runtime, shared_vad, start_event, stream_options
 from decalage.app.evaluate.onset import onset, voiced
 from decalage.app.evaluate.tail import Tailed
 from decalage.app.session import Session
@@ -43,7 +43,7 @@ def heard(path: str, settings: Settings, tail_s: float) -> Measured:
     runtime = make_runtime(settings, blueprint)
     events: list[dict[str, Any]] = []
     try:
-        stream = runtime.run(source, settings.stream_options())
+        stream = runtime.run(source, stream_options(settings, blueprint))
         neighbours = Neighbours()
         for event in Session(runtime, stream, start_event(settings, blueprint, path)):
             if isinstance(event, Partial | Settled):

@@ -1,0 +1,92 @@
+"""Where captions go: standard output and files, by form."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from decalage.contracts import Sink
+from decalage.errors import OutputError, UsageError
+from decalage.languages import primary
+from decalage.sinks.captions import Show
+from decalage.sinks.jsonl import JsonlSink
+from decalage.sinks.output import TextOutput, check_writable
+from decalage.sinks.subtitles import FORMS, SubtitleSink
+from decalage.sinks.terminal import TerminalSink
+from decalage.sinks.text import PlainTextSink
+
+WRITTEN = ("jsonl", "txt", *FORMS)
+"""Extensions of files that captions can be written to."""
+
+
+def check_outputs(outputs: Sequence[str]) -> None:
+    """Refuse what ``open_sinks`` could not open, before a model loads; touches no file."""
+    for path in outputs:
+        if path == "-":
+            continue
+        if path.endswith(("/", os.sep)) or Path(path).is_dir():
+            raise OutputError(f"cannot write {path}: it is a folder")
+        if Path(path).suffix.lstrip(".") not in WRITTEN:
+            known = ", ".join(f".{form}" for form in WRITTEN)
+            raise UsageError(f"no format for {path}; {known} can be written")
+        check_writable(path)
+
+
+def open_sinks(
+    form: str,
+    outputs: Sequence[str],
+    *,
+    show: Show | None,
+    live: bool,
+    status: Callable[[], str] | None = None,
+) -> list[Sink]:
+    """Where captions go: standard output in ``form``, and each path by its extension.
+
+    ``show`` None: both languages on the screen, the target in subtitles.
+
+    With paths given, standard output is written only where a person sees it, or for a path ``-``.
+    The paths have passed ``check_outputs``. Raises ``OutputError``.
+    """
+    forms = {path: Path(path).suffix.lstrip(".") for path in outputs if path != "-"}
+    sinks: list[Sink] = []
+    if not forms or "-" in outputs or (sys.stdout is not None and sys.stdout.isatty()):
+        if sys.stdout is None:
+            raise OutputError("standard output is closed; write to a file with -o")
+        sinks.append(_screen(form, show=show, live=live, status=status))
+    for path, suffix in forms.items():
+        sinks.append(_written(suffix, TextOutput.to_path(path), show, _language_of(path)))
+    return sinks
+
+
+def tells_words(form: str, outputs: Sequence[str]) -> bool:
+    """Whether any of these outputs is better for the time of each word."""
+    return any(each in FORMS for each in (form, *(Path(path).suffix.lstrip(".") for path in outputs)))
+
+
+def _language_of(path: str) -> str | None:
+    """The language that a name such as ``talk.pt.srt`` asks for."""
+    inner = Path(path).with_suffix("").suffix.lstrip(".")
+    try:
+        return primary(inner)
+    except UsageError:
+        return None
+
+
+def _screen(form: str, *, show: Show | None, live: bool, status: Callable[[], str] | None) -> Sink:
+    if form == "text":
+        console = Console(highlight=False, soft_wrap=False)
+        return TerminalSink(console, show=show or "both", live=live, status=status)
+    return _written(form, TextOutput(sys.stdout, "standard output"), show)
+
+
+def _written(form: str, output: TextOutput, show: Show | None, language: str | None = None) -> Sink:
+    """``show`` None: what suits the form."""
+    if form == "jsonl":
+        return JsonlSink(output)
+    if form in FORMS:
+        return SubtitleSink(output, form, show or "target", language)
+    return PlainTextSink(output, show or "both")
