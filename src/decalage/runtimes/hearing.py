@@ -17,6 +17,7 @@ class Hearing:
         self._options = options
         self._lock = threading.Lock()
         self._language = LanguageLock()
+        self._counted = (-1, 0.0)  # newest index in the language's evidence, and seconds of it
         self._newest: tuple[Utterance, Transcript] | None = None
 
     def options(self) -> RecognizerOptions:
@@ -36,9 +37,17 @@ class Hearing:
         """``utterance`` says ``transcript``."""
         with self._lock:
             if transcript.detected is not None and not utterance.sketch:
-                self._language.heard(*transcript.detected, utterance.duration)
+                self._weigh(utterance, *transcript.detected)
             if self._newest is None or _order(utterance) > _order(self._newest[0]):
                 self._newest = (utterance, transcript)
+
+    def _weigh(self, utterance: Utterance, language: str, probability: float) -> None:
+        """Speech is evidence once, however many revisions of it are heard."""
+        index, counted_s = self._counted
+        fresh_s = utterance.duration - (counted_s if index == utterance.index else 0.0)
+        if utterance.index >= index and fresh_s > 0:
+            self._language.heard(language, probability, fresh_s)
+            self._counted = (utterance.index, utterance.duration)
 
 
 def _order(utterance: Utterance) -> tuple[int, int]:
