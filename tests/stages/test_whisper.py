@@ -222,7 +222,7 @@ def assert_bounded(
     for samples in (noise(seconds), speech[: 16_000 * seconds], np.tile(speech[:8000], 2 * seconds)):
         decoding = recognizer.recognize(utterance(samples), options).decoding
         assert decoding.calls <= 3
-        assert decoding.tokens <= 2 * token_limit(seconds)
+        assert decoding.tokens <= 2 * token_limit(seconds, "en")
 
 
 @pytest.mark.real
@@ -280,6 +280,6 @@ def test_arithmetic_nobody_knows_is_refused(require: Require) -> None:
 
 
 def test_the_bound_on_tokens_grows_with_the_sound_up_to_whispers() -> None:
-    limits = [token_limit(seconds) for seconds in (0.1, 1, 5, 15, 30)]
+    limits = [token_limit(seconds, "en") for seconds in (0.1, 1, 5, 15, 30)]
     assert limits == sorted(limits)
     assert limits[-1] == 224

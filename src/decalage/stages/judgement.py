@@ -8,6 +8,10 @@ from decalage.stages.loops import repeats
 _TOKENS_AT_LEAST = 24
 _TOKENS_PER_S = 12
 """Fast English speech is about 6 tokens a second; twice that bounds a decode that has lost its way."""
+_TOKENS_PER_S_BY_BYTE = 36
+"""The same where the vocabulary has next to no words: a token is a byte or two, a letter three bytes."""
+_BY_BYTE = frozenset("am as bn bo gu hi hy ka km kn lo ml mr my ne pa sa sd si ta te th ur yi".split())  # noqa: SIM905
+"""Languages of scripts that Whisper spells so."""
 _TOKENS_AT_MOST = 224
 """Half of Whisper's text context, as in its reference decoder."""
 _LOOP_RATIO = 2.4
@@ -25,9 +29,10 @@ _SPARSE_TOKENS_PER_S = 0.5
 _SPARSE_NO_SPEECH = 0.3
 
 
-def token_limit(duration_s: float) -> int:
+def token_limit(duration_s: float, language: str) -> int:
     """Tokens that so much speech can need at most: a bound on the work of one decode."""
-    return min(_TOKENS_AT_MOST, _TOKENS_AT_LEAST + round(_TOKENS_PER_S * duration_s))
+    per_s = _TOKENS_PER_S_BY_BYTE if language in _BY_BYTE else _TOKENS_PER_S
+    return min(_TOKENS_AT_MOST, _TOKENS_AT_LEAST + round(per_s * duration_s))
 
 
 def doubt(text: str, ratio: float, ended: bool) -> str | None:

@@ -135,7 +135,7 @@ class WhisperRecognizer:
 
         ``first``: the window that the first one has, and what was heard in it.
         """
-        limit = token_limit(utterance.duration)
+        limit = token_limit(utterance.duration, options.language)
         left = _BUDGET * limit
         attempts: list[_Attempt] = []
         window, heard = first
@@ -180,7 +180,7 @@ class WhisperRecognizer:
         if options.language == "en":
             return None
         told = replace(options, prompt=None, words=False)
-        limit = token_limit(utterance.duration)
+        limit = token_limit(utterance.duration, "en")
         plan = self._plan(utterance, told, _Way(0.0), limit, (), task="translate")
         attempt = self._attempt(heard, options.language, 0.0, plan)
         return attempt.text if attempt.doubt is None and has_words(attempt.text) else None
