@@ -27,11 +27,12 @@ from decalage.runtimes.pipeline import PipelineRuntime
 from decalage.runtimes.pool import PoolRuntime
 from decalage.runtimes.processes import ProcessesRuntime
 from decalage.runtimes.sequential import SequentialRuntime
-from decalage.sources.file import FileSource
+from decalage.sources.file import FileSource, is_url
 from decalage.sources.microphone import MicrophoneSource
 from decalage.sources.pace import Limited, Paced
 from decalage.sources.pcm import PcmSource
 from decalage.sources.portaudio import find_device
+from decalage.sources.url import UrlSource
 from decalage.stages.decode import WhisperEngine
 from decalage.stages.firefox import FirefoxTranslator
 from decalage.stages.segmenter import VadSegmenter
@@ -179,7 +180,7 @@ def open_source(given: str, settings: Settings, stdin: BinaryIO | None = None) -
     """The source named on the command line; ``-`` is raw PCM on ``stdin``. Raises ``InputError``."""
     source: AudioSource
     if given != "-":
-        source = FileSource(given)
+        source = UrlSource(given) if is_url(given) else FileSource(given)
     elif stdin is None and sys.stdin is None:
         raise InputError("standard input is closed; name a file or pipe sound into it")
     else:

@@ -24,12 +24,19 @@ _RATES = range(1_000, 768_001)
 _URL = re.compile(r"(https?|rtsps?|rtmps?|srt)://", re.IGNORECASE)
 _URL_TIMEOUT_S = (10.0, 20.0)
 """To open, and for each read."""
+_URL_OPTIONS = {"reconnect": "1", "reconnect_on_network_error": "1", "reconnect_delay_max": "8"}
+"""FFmpeg's own, for files: a transfer that broke off goes on where it was."""
 _EXACT = ("flac", "mov", "aiff")
 """Containers whose stated length is counted, not guessed from a bit rate."""
 _SHORT_S = 0.5
 """A file this much shorter than it says has lost its end."""
 _OF_THIS_PROCESS = (("/", "dev"), ("/", "proc"))
 """Where a path means something else in another process."""
+
+
+def is_url(given: str) -> bool:
+    """Whether ``given`` is on the network rather than a path."""
+    return _URL.match(given) is not None
 
 
 class FileSource:
@@ -45,7 +52,7 @@ class FileSource:
         self._stopped = False
         self._skipped = 0
         self._decoded_s = 0.0
-        self._path = None if _URL.match(given) else _checked(given)
+        self._path = None if is_url(given) else _checked(given)
         self._container, self._stream = self._open()
         self.duration_s = self._duration()
         self._blocks = self._decode()
@@ -90,9 +97,11 @@ class FileSource:
     def _open(self) -> tuple[Any, Any]:
         import av  # noqa: PLC0415 - loads FFmpeg
 
-        location = self.name if self._path is None else f"file:{self._path}"
         try:
-            container = av.open(location, timeout=_URL_TIMEOUT_S if self._path is None else None)
+            if self._path is None:
+                container = av.open(self.name, timeout=_URL_TIMEOUT_S, options=dict(_URL_OPTIONS))
+            else:
+                container = av.open(f"file:{self._path}")
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise InputError(f"{self.name} cannot be opened as sound: {_reason(error)}") from error
         if not container.streams.audio:

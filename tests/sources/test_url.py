@@ -1,0 +1,209 @@
+"""Sound from the network: a live stream is heard on with a hole, a file goes on where it broke off."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from decalage.audio import SAMPLE_RATE, AudioChunk
+from decalage.clock import Waitable
+from decalage.errors import DamagedInputError, InputError
+from decalage.sources.url import UrlSource
+
+LOST = DamagedInputError("the connection was reset")
+
+
+class Leaping:
+    """A clock on which nobody waits."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def now(self) -> float:
+        return self._now
+
+    def wait(self, condition: Waitable, until: float | None) -> None:  # noqa: ARG002
+        assert until is not None
+        self._now = max(self._now, until)
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
+
+
+class Connection:
+    """A tenth of a second of each number, then ``end``; time goes by as it is heard."""
+
+    name = "http://radio"
+
+    def __init__(
+        self, clock: Leaping, words: list[float], end: Exception | None, duration_s: float | None = None
+    ) -> None:
+        self.duration_s = duration_s
+        self._clock = clock
+        self._words = words
+        self._end = end
+        self.stopped = False
+
+    def __iter__(self) -> Iterator[AudioChunk]:
+        for number, word in enumerate(self._words):
+            self._clock.advance(0.1)
+            yield AudioChunk(number * 1600, np.full(1600, word, np.float32))
+            if self.stopped:
+                return
+        if self._end is not None:
+            raise self._end
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+class Network:
+    """What each try to connect finds; a try that fails takes its time."""
+
+    def __init__(self, clock: Leaping, *tries: Connection | float) -> None:
+        self._clock = clock
+        self._tries = list(tries)
+
+    def __call__(self, given: str) -> Connection:
+        found = self._tries.pop(0)
+        if isinstance(found, Connection):
+            return found
+        self._clock.advance(found)
+        raise InputError(f"{given} cannot be opened as sound: refused")
+
+
+def heard(*tries: tuple[list[float], Exception | None] | Connection | float) -> list[tuple[int, float]]:
+    """(first sample, word) of each chunk."""
+    clock = Leaping()
+    found = [Connection(clock, *each) if isinstance(each, tuple) else each for each in tries]
+    source = UrlSource("http://radio", clock=clock, connect=Network(clock, *found))
+    return [(chunk.first, round(float(chunk.samples[0]), 3)) for chunk in source]
+
+
+def test_after_a_lost_connection_the_time_without_it_is_a_hole() -> None:
+    chunks = heard(([0.1, 0.2], LOST), 0.5, 0.5, ([0.3], None), *[0.0] * 99)
+    assert chunks[:2] == [(0, 0.1), (1600, 0.2)]
+    # A second to each of the three tries, half a second for each of the two refused.
+    assert chunks[2] == (3200 + 4 * SAMPLE_RATE, 0.3)
+
+
+def test_what_is_lost_for_good_is_told_and_what_was_closed_ends() -> None:
+    with pytest.raises(DamagedInputError, match=r"was lost after 0\.1 s and is not back within 30 s"):
+        heard(([0.1], LOST), *[0.0] * 99)
+    assert heard(([0.1], None), *[0.0] * 99) == [(0, 0.1)]
+
+
+def test_a_try_that_takes_long_is_the_last() -> None:
+    with pytest.raises(DamagedInputError, match="is not back"):
+        heard(([0.1], LOST), 40.0)
+
+
+def test_a_server_that_gives_a_file_again_has_given_all_of_it() -> None:
+    file = [0.0, 0.0, 0.1, 0.2]
+    chunks = heard((file, None), (file, None))
+    assert [word for _, word in chunks] == [*file, 0.0, 0.0]
+    live = heard((file, None), ([0.0, 0.0, 0.3], None), *[0.0] * 99)
+    assert live[-1][1] == 0.3
+
+
+def test_what_says_how_long_it_is_ends_where_it_ends() -> None:
+    clock = Leaping()
+    whole = Connection(clock, [0.1], None, 0.1)
+    assert len(list(UrlSource("http://x", clock=clock, connect=Network(clock, whole)))) == 1
+    broken = Connection(clock, [0.1], LOST, 5.0)
+    with pytest.raises(DamagedInputError, match="reset"):
+        list(UrlSource("http://x", clock=clock, connect=Network(clock, broken)))
+
+
+def test_a_playlist_that_was_closed_is_over() -> None:
+    clock = Leaping()
+    closed = Connection(clock, [0.9], None, 60.0)
+    source = UrlSource(
+        "http://x", clock=clock, connect=Network(clock, Connection(clock, [0.1], None), closed)
+    )
+    assert len(list(source)) == 1
+
+
+def test_stopping_ends_it_while_it_is_heard_and_while_it_is_lost() -> None:
+    clock = Leaping()
+    lost = Connection(clock, [0.1, 0.2], LOST)
+    source = UrlSource("http://x", clock=clock, connect=Network(clock, lost))
+    for _ in source:
+        source.stop()
+    assert lost.stopped
+    tried: list[str] = []
+
+    def connect(given: str) -> Connection:
+        tried.append(given)
+        if len(tried) == 3:
+            source.stop()
+        if len(tried) > 1:
+            raise InputError("refused")
+        return Connection(clock, [0.1], LOST)
+
+    source = UrlSource("http://x", clock=clock, connect=connect)
+    assert len(list(source)) == 1
+    assert len(tried) == 3
+
+
+@pytest.fixture
+def aac() -> bytes:
+    """Twelve seconds of a rising tone, without a word on how long that is."""
+    written = BytesIO()
+    with av.open(written, "w", format="adts") as container:
+        stream = container.add_stream("aac", rate=SAMPLE_RATE)
+        stream.layout = "mono"
+        tone = np.sin(np.cumsum(np.linspace(0.05, 0.5, 12 * SAMPLE_RATE))).astype(np.float32)
+        for at in range(0, len(tone), 1024):
+            frame = av.AudioFrame.from_ndarray(tone[None, at : at + 1024], format="fltp", layout="mono")
+            frame.sample_rate = SAMPLE_RATE
+            frame.pts = at
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return written.getvalue()
+
+
+def test_a_server_that_drops_its_listeners_is_heard_on(aac: bytes) -> None:
+    requests: list[str] = []
+
+    class Radio(BaseHTTPRequestHandler):
+        """Half of the sound, then gone; to the second listener the other half; to the third nothing."""
+
+        def do_GET(self) -> None:
+            requests.append(self.path)
+            half = len(aac) // 2
+            part = {1: aac[:half], 2: aac[half:]}.get(len(requests))
+            if part is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "audio/aac")
+            self.end_headers()
+            self.wfile.write(part)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Radio)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        source = UrlSource(f"http://127.0.0.1:{server.server_port}/radio.aac", clock=Leaping())
+        chunks = []
+        with pytest.raises(DamagedInputError, match=r"was lost after 1\d\.\d s and is not back"):
+            for chunk in source:
+                chunks.append(chunk)  # noqa: PERF402 - kept when it raises
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert len(requests) > 2
+    holes = [after.first - before.first - len(before.samples) for before, after in itertools.pairwise(chunks)]
+    assert sum(hole > 0 for hole in holes) == 1
+    assert sum(len(chunk.samples) for chunk in chunks) > 10 * SAMPLE_RATE
