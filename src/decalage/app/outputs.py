@@ -18,13 +18,18 @@ from decalage.sinks.output import TextOutput, check_writable
 from decalage.sinks.subtitles import FORMS, SubtitleSink
 from decalage.sinks.terminal import TerminalSink
 from decalage.sinks.text import PlainTextSink
+from decalage.sinks.video import FORM as VIDEO
+from decalage.sinks.video import VideoSink
 
-WRITTEN = ("jsonl", "txt", *FORMS)
+WRITTEN = ("jsonl", "txt", *FORMS, VIDEO)
 """Extensions of files that captions can be written to."""
 
 
-def check_outputs(outputs: Sequence[str]) -> None:
-    """Refuse what ``open_sinks`` could not open, before a model loads; touches no file."""
+def check_outputs(outputs: Sequence[str], given: str) -> None:
+    """Refuse what ``open_sinks`` could not open, before a model loads; touches no file.
+
+    ``given``: what is captioned.
+    """
     for path in outputs:
         if path == "-":
             continue
@@ -33,7 +38,12 @@ def check_outputs(outputs: Sequence[str]) -> None:
         if Path(path).suffix.lstrip(".") not in WRITTEN:
             known = ", ".join(f".{form}" for form in WRITTEN)
             raise UsageError(f"no format for {path}; {known} can be written")
-        check_writable(path)
+        video = path.endswith(f".{VIDEO}")
+        if video and not Path(given).is_file():
+            raise UsageError(f"{path} would be a copy of a file, and what is captioned is none; write a .srt")
+        if video and Path(path).resolve() == Path(given).resolve():
+            raise UsageError(f"{path} is what is captioned; write to another name")
+        check_writable(path, whole=video)
 
 
 def open_sinks(
@@ -42,11 +52,12 @@ def open_sinks(
     *,
     show: Show | None,
     live: bool,
+    given: str = "-",
     status: Callable[[], str] | None = None,
 ) -> list[Sink]:
     """Where captions go: standard output in ``form``, and each path by its extension.
 
-    ``show`` None: both languages on the screen, the target in subtitles.
+    ``show`` None: both languages on the screen, the target in subtitles. ``given``: what is captioned.
 
     With paths given, standard output is written only where a person sees it, or for a path ``-``.
     The paths have passed ``check_outputs``. Raises ``OutputError``.
@@ -58,13 +69,19 @@ def open_sinks(
             raise OutputError("standard output is closed; write to a file with -o")
         sinks.append(_screen(form, show=show, live=live, status=status))
     for path, suffix in forms.items():
-        sinks.append(_written(suffix, TextOutput.to_path(path), show, _language_of(path)))
+        language = _language_of(path)
+        if suffix == VIDEO:
+            sinks.append(VideoSink(path, given, show or "target", language))
+        else:
+            sinks.append(_written(suffix, TextOutput.to_path(path), show, language))
     return sinks
 
 
 def tells_words(form: str, outputs: Sequence[str]) -> bool:
     """Whether any of these outputs is better for the time of each word."""
-    return any(each in FORMS for each in (form, *(Path(path).suffix.lstrip(".") for path in outputs)))
+    return any(
+        each in (*FORMS, VIDEO) for each in (form, *(Path(path).suffix.lstrip(".") for path in outputs))
+    )
 
 
 def _language_of(path: str) -> str | None:

@@ -56,7 +56,7 @@ def caption(
     No output is touched before the models have loaded. ``status`` is what stands below the captions.
     """
     blueprint = make_blueprint(settings)
-    check_outputs(outputs.outputs)
+    check_outputs(outputs.outputs, given)
     if caution := overcommitted(settings):
         click.echo(f"decalage: {caution}", err=True)
     trace = Trace() if outputs.trace is not None else None
@@ -68,7 +68,9 @@ def caption(
         runtime = make_runtime(settings, blueprint, trace=trace)
         stack.callback(runtime.close)
         live = settings.pace == "realtime"
-        sinks = open_sinks(outputs.form, outputs.outputs, show=outputs.show, live=live, status=status)
+        sinks = open_sinks(
+            outputs.form, outputs.outputs, show=outputs.show, live=live, given=given, status=status
+        )
         for sink in sinks:
             stack.callback(sink.close)
         if trace is not None and outputs.trace is not None:

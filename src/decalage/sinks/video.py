@@ -1,0 +1,103 @@
+"""A recording with its captions as a subtitle track, in Matroska. Nothing is encoded anew."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from heapq import merge
+from pathlib import Path
+from typing import Any
+
+from decalage.errors import OutputError, one_line
+from decalage.events import Caption, Event
+from decalage.sinks.captions import Show
+from decalage.sinks.output import TextOutput
+from decalage.sinks.subtitles import SubtitleSink
+
+FORM = "mkv"
+_COPIED = ("video", "audio", "subtitle", "attachment")
+
+
+class VideoSink:
+    """Puts the captions of ``recording``, a file, into a copy of it at ``path``, when it is closed.
+
+    Until then they stand in a hidden SRT file beside ``path``. ``path`` appears whole or not at all.
+    The other arguments are those of ``SubtitleSink``.
+    """
+
+    def __init__(self, path: str, recording: str, show: Show, language: str | None = None) -> None:
+        self._path = Path(path).absolute()
+        self._recording = Path(recording).absolute()
+        self._captions = self._beside("srt")
+        self._subtitles = SubtitleSink(TextOutput.to_path(str(self._captions)), "srt", show, language)
+        self._language = language
+        self._closed = False
+
+    def write(self, event: Event) -> None:
+        if isinstance(event, Caption) and self._language is None:
+            self._language = next((each for each in event.text if each != event.source), event.source)
+        self._subtitles.write(event)
+
+    def close(self) -> None:
+        """Raises ``OutputError`` where the copy cannot be made; the captions' file is left there then."""
+        if self._closed:
+            return
+        self._closed = True
+        self._subtitles.close()
+        import av  # noqa: PLC0415 - loads FFmpeg
+
+        made = self._beside(FORM)
+        try:
+            _mux(self._recording, self._captions, made, self._language)
+            made.replace(self._path)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            told = one_line(getattr(error, "strerror", None) or error)
+            raise OutputError(
+                f"cannot write {self._path}: {told}; captions are in {self._captions}"
+            ) from error
+        finally:
+            made.unlink(missing_ok=True)
+        self._captions.unlink(missing_ok=True)
+
+    def _beside(self, suffix: str) -> Path:
+        return self._path.with_name(f".decalage-{self._path.stem}-{secrets.token_hex(4)}.{suffix}")
+
+
+def _mux(recording: Path, captions: Path, path: Path, language: str | None) -> None:
+    import av  # noqa: PLC0415 - loads FFmpeg
+
+    with av.open(f"file:{recording}") as source, av.open(f"file:{path}", "w", format="matroska") as made:
+        copied = {
+            stream.index: made.add_stream_from_template(stream, opaque=True)
+            for stream in source.streams
+            if stream.type in _COPIED
+        }
+        packets = [_packets(source, copied)]
+        if captions.stat().st_size:
+            with av.open(f"file:{captions}", format="srt") as written:
+                track = made.add_stream_from_template(written.streams.subtitles[0], opaque=True)
+                if language is not None:
+                    track.metadata["language"] = language
+                packets.append(iter(list(_packets(written, {0: track}))))
+        for _, packet in merge(*packets, key=lambda each: each[0]):
+            made.mux(packet)
+
+
+def _packets(container: Any, streams: dict[int, Any]) -> Iterator[tuple[float, Any]]:
+    """(seconds, packet for its stream in ``streams``), in the order of ``container``."""
+    import av  # noqa: PLC0415
+
+    last = 0.0
+    packets = container.demux(*(container.streams[index] for index in streams))
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.error.InvalidDataError:  # told by the source already
+            continue
+        if packet is None:
+            return
+        if packet.dts is None:  # the end of a stream, told by an empty packet
+            continue
+        last = max(last, float(packet.dts * packet.time_base))
+        packet.stream = streams[packet.stream.index]
+        yield last, packet
