@@ -121,6 +121,22 @@ class RecognizerOptions:
     """Whether the time of each word is told."""
 
 
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A name or term and what it is in other languages."""
+
+    text: str
+    """As it is said."""
+    everywhere: str | None = None
+    """Its translation; None: it stays as it is."""
+    by_language: tuple[tuple[str, str], ...] = ()
+    """(language, translation) where it differs from that."""
+
+    def into(self, target: str) -> str:
+        """What it is in ``target``."""
+        return dict(self.by_language).get(target, self.everywhere or self.text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamOptions:
     """One speaker's settings."""
@@ -130,6 +146,8 @@ class StreamOptions:
     """The (source, target) pairs that a translator covers; others go through English. None: any."""
     recognizer: RecognizerOptions = field(default_factory=RecognizerOptions)
     segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)
+    terms: tuple[Term, ...] = ()
+    """Names and terms whose translation is given."""
     pace: Pace = "max"
     """``realtime``: a live source, latency and lag are measured; ``max``: the reader waits for room."""
     partials: bool = False

@@ -64,7 +64,12 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
         (["translate", ASK_NOT, "--model", "huge"], 2, "no model 'huge'"),
         (["translate", ASK_NOT, "--model", "small", "--offline"], 3, "decalage models add small"),
         (["translate", ASK_NOT, "-o", "/nowhere/x.txt"], 2, "the folder does not exist"),
-        (["translate", ASK_NOT, "-o", "captions.pdf"], 2, ".jsonl, .txt, .srt, .vtt, .ass can be written"),
+        (
+            ["translate", ASK_NOT, "-o", "captions.pdf"],
+            2,
+            ".jsonl, .txt, .srt, .vtt, .ass, .mkv can be written",
+        ),
+        (["translate", "-", "-o", "talk.mkv"], 2, "would be a copy of a file"),
         (["translate", ASK_NOT, "--runtime", "magic"], 2, "'asyncio', 'pipeline', 'pool'"),
         (["translate", ASK_NOT, "--encoder-window", "45"], 2, "between 1 and 30"),
         (["translate", ASK_NOT, "--bogus"], 2, "--bogus"),

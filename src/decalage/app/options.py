@@ -11,7 +11,8 @@ from typing import Any
 import click
 import platformdirs
 
-from decalage.config import EncoderWindow
+from decalage.app.terms import read_terms
+from decalage.config import EncoderWindow, Term
 
 
 class EncoderWindowType(click.ParamType[EncoderWindow]):
@@ -43,6 +44,20 @@ class LanguagesType(click.ParamType[tuple[str, ...]]):
         if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
             self.fail(f"{value!r} is not a list of language codes such as pt,es", param, ctx)
         return tuple(item.strip() for item in items if item.strip())
+
+
+class TermsType(click.ParamType[tuple[Term, ...]]):
+    """A file of names and terms."""
+
+    name = "FILE"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,  # noqa: ARG002
+        ctx: click.Context | None,  # noqa: ARG002
+    ) -> tuple[Term, ...]:
+        return value if isinstance(value, tuple) else read_terms(Path(value))
 
 
 class NamesType(click.ParamType[tuple[str, ...]]):

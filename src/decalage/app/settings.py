@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from decalage.app.advise.shape import default_shape
@@ -20,6 +21,7 @@ from decalage.config import (
     SegmenterOptions,
     Stability,
     StreamOptions,
+    Term,
 )
 from decalage.errors import UsageError
 from decalage.languages import primary
@@ -59,6 +61,8 @@ class Settings:
     speculate: bool = True
     """When live: begin to recognize in a pause that may turn out to be the end."""
     prompt: str | None = None
+    terms: tuple[Term, ...] = ()
+    """Names the recognizer expects and translations that are given."""
     words: bool = False
     """Whether captions have the time of each word."""
     duration_s: float | None = None
@@ -71,7 +75,7 @@ class Settings:
             language=AUTO if self.detects else primary(self.source),
             beam=self.beam,
             encoder_window=self.encoder_window,
-            prompt=self.prompt,
+            prompt=" ".join(filter(None, (_glossary(self.terms), self.prompt))) or None,
             words=self.words,
         )
         if not self.targets:
@@ -81,6 +85,7 @@ class Settings:
             targets=targets,
             recognizer=recognizer,
             segmenter=self.segmenter_options(),
+            terms=self.terms,
             pace=self.pace,
             partials=self.grows,
             stability=self.stability,
@@ -137,6 +142,11 @@ class Settings:
             return 1, self.threads or cores
         shape = default_shape(cores, self.workers, self.threads)
         return shape.workers, shape.threads
+
+
+def _glossary(terms: Sequence[Term]) -> str:
+    """What the recognizer is to expect, as words that might have been said before."""
+    return f"Glossary: {', '.join(term.text for term in terms)}." if terms else ""
 
 
 def overcommitted(settings: Settings) -> str | None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from decalage.audio import AudioChunk
@@ -20,6 +21,7 @@ from decalage.runtimes.job import Job
 from decalage.runtimes.roads import road
 from decalage.runtimes.stream import RuntimeStream
 from decalage.speech import Rejection, Transcript
+from decalage.stages.terms import translated
 
 logger = logging.getLogger(__name__)
 
@@ -176,8 +178,8 @@ class EngineCalls:
                     work.text[target] = text
                     continue
                 with self._served("mt", job, seat):
-                    translation = seat.engine.translate(text, source=source, target=target)
-                work.text[target] = translation.text
+                    engine = partial(_text_of, seat.engine, source, target)
+                    work.text[target] = translated(text, engine, job.stream.options.terms, target)
             except WorkerLostError:
                 raise
             except BaseException as error:  # as above
@@ -249,6 +251,10 @@ def reason(error: BaseException) -> str:
 def _told(answered: bool, error: BaseException) -> None:
     if answered:
         logger.warning("recognition failed: %s", error)
+
+
+def _text_of(engine: Translator, source: str, target: str, text: str) -> str:
+    return engine.translate(text, source=source, target=target).text
 
 
 def conclude(work: Translations) -> None:

@@ -19,6 +19,7 @@ from decalage.app.bench.verdicts import keeps_up, lost, order_violations
 from decalage.app.compose import make_blueprint, make_runtime, open_source, start_event, stream_options
 from decalage.app.session import Session
 from decalage.app.settings import Settings
+from decalage.config import Term
 from decalage.errors import DecalageError, one_line
 from decalage.events import Caption, Settled, Summary, as_json
 from decalage.flow.trace import Depth, Mark, Span, Trace
@@ -104,7 +105,11 @@ def as_lists(trace: Trace) -> dict[str, list[dict[str, Any]]]:
 
 def settings_of(given: Mapping[str, Any]) -> Settings:
     """Settings back from JSON."""
-    return Settings(**{**given, "targets": tuple(given["targets"])})
+    terms = (
+        Term(each["text"], each["everywhere"], tuple((lang, words) for lang, words in each["by_language"]))
+        for each in given.get("terms", ())
+    )
+    return Settings(**{**given, "targets": tuple(given["targets"]), "terms": tuple(terms)})
 
 
 def serve(work: Callable[[Mapping[str, Any]], Measured]) -> None:

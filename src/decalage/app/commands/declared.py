@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 
 from decalage.app.compose import RUNTIMES
-from decalage.app.options import EncoderWindowType, LanguagesType
+from decalage.app.options import EncoderWindowType, LanguagesType, TermsType
 from decalage.config import Engine, Pace, Stability
 
 _DECLARED: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {}
@@ -20,7 +20,8 @@ def _option(*names: str, **attributes: Any) -> None:
     """Declare an option that can also be set as ``DECALAGE_<NAME>`` and in the config file."""
     long = next(name for name in names if name.startswith("--"))
     variable = "DECALAGE_" + long.lstrip("-").replace("-", "_").upper()
-    _DECLARED[long] = click.option(*names, envvar=variable, show_default=True, **attributes)
+    told = attributes.get("default") != ()
+    _DECLARED[long] = click.option(*names, envvar=variable, show_default=told, **attributes)
 
 
 _option(
@@ -113,6 +114,12 @@ _option(
     help="At speaking pace: begin with a phrase in a pause that may be its end.",
 )
 _option("--prompt", metavar="TEXT", help="Names and spellings the recognizer should expect.")
+_option(
+    "--terms",
+    type=TermsType(),
+    default=(),
+    help="Names and their translations, one a line: Dashwood, or London = Londres.",
+)
 _option(
     "--format",
     "form",

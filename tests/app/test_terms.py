@@ -1,0 +1,57 @@
+"""The file of terms, and what is wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from decalage import Settings
+from decalage.app.terms import read_terms
+from decalage.config import Term
+from decalage.errors import InputError, UsageError
+
+
+def terms(tmp_path: Path, text: str) -> tuple[Term, ...]:
+    (tmp_path / "terms.txt").write_text(text, "utf-8")
+    return read_terms(tmp_path / "terms.txt")
+
+
+def test_names_translations_and_languages_are_read(tmp_path: Path) -> None:
+    kept, everywhere, by_language = terms(
+        tmp_path, "# names\n\nDashwood\nfloor = plenário # of a house\nLondon = pt-BR: Londres; fr: Londres\n"
+    )
+    assert (kept.into("pt"), everywhere.into("pt"), everywhere.into("es")) == (
+        "Dashwood",
+        "plenário",
+        "plenário",
+    )
+    assert [by_language.into(language) for language in ("pt", "fr", "es")] == ["Londres", "Londres", "London"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("= Londres", "no term before '='"),
+        ("London =", "no translation after '='"),
+        ("London = pt: ", "is not a language and a translation"),
+        ("London = pt: Londres; Londres", "is not a language and a translation"),
+        ("London = portuguese: Londres", "is not a language code"),
+        ("Fine", "stands there twice"),
+        ("--", "no term"),
+    ],
+)
+def test_a_line_that_is_no_term_is_named(tmp_path: Path, line: str, words: str) -> None:
+    with pytest.raises(UsageError, match=rf"terms\.txt, line 2: .*{words}"):
+        terms(tmp_path, f"fine\n{line}\n")
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read"):
+        read_terms(tmp_path / "none.txt")
+
+
+def test_the_recognizer_expects_the_terms_before_what_it_was_told() -> None:
+    settings = Settings(terms=(Term("Dashwood"), Term("Polly")), prompt="A novel.")
+    assert settings.stream_options().recognizer.prompt == "Glossary: Dashwood, Polly. A novel."
+    assert Settings().stream_options().recognizer.prompt is None
