@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from decalage.app.compose import RUNTIMES, make_blueprint, make_runtime
+from decalage.app.compose import RUNTIMES, make_blueprint, make_runtime, open_source
 from decalage.app.settings import Settings
 from decalage.config import RuntimeName
-from decalage.events import Caption, StreamEvent
+from decalage.events import Caption, Failure, Partial, StreamEvent
 from decalage.flow.trace import Span, Trace
 from decalage.runtimes.processes import ProcessesRuntime
 from decalage.sources.file import FileSource
@@ -104,3 +104,22 @@ def test_killed_recognizers_and_a_killed_translator_lose_nothing() -> None:
     assert [e.text for e in events if isinstance(e, Caption)] == [
         e.text for e in expected if isinstance(e, Caption)
     ]
+
+
+def test_at_speaking_pace_captions_grow_and_every_word_has_its_time() -> None:
+    settings = Settings(workers=2, threads=1, pace="realtime", words=True, offline=True)
+    runtime = make_runtime(settings, make_blueprint(settings))
+    try:
+        events = list(runtime.run(open_source(str(SPEECH), settings), settings.stream_options()))
+    finally:
+        runtime.close()
+    captions = [event for event in events if isinstance(event, Caption)]
+    assert not [event for event in events if isinstance(event, Failure)]
+    assert {event.index for event in events if isinstance(event, Partial)} & {each.index for each in captions}
+    assert len(captions) >= 3
+    for caption in captions:
+        assert " ".join(word.text for word in caption.words) == caption.text["en"]
+        times = [at for word in caption.words for at in (word.start, word.end)]
+        assert times == sorted(times)
+        assert caption.start <= times[0]
+        assert times[-1] <= caption.end + 0.01

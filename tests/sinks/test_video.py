@@ -65,8 +65,9 @@ def test_picture_and_sound_are_copied_and_captions_stand_at_their_times(film: Pa
     # Matroska has no times before zero: all streams are moved by as much.
     moved = packets(made, "audio")[0][0] - packets(film, "audio")[0][0]
     assert packets(made, "video")[0][0] == pytest.approx(packets(film, "video")[0][0] + moved, abs=0.002)
-    told = [(at - moved, data.decode()) for at, data in packets(made, "subtitle")]
-    assert told == [(pytest.approx(0.5, abs=0.002), "Olá."), (pytest.approx(1.5, abs=0.002), "Adeus.")]
+    told = packets(made, "subtitle")
+    assert [data.decode() for _, data in told] == ["Olá.", "Adeus."]
+    assert [at - moved for at, _ in told] == pytest.approx([0.5, 1.5], abs=0.002)
     with av.open(str(made)) as container:
         assert container.streams.subtitles[0].metadata["language"] == "pt"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "made.mkv"]
