@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from decalage.errors import DecalageError, ModelDamagedError, ModelMissingError
+from decalage.store import quantized
 from decalage.store.files import cache_folder
 from decalage.store.graphs import _Graph
 from decalage.store.models import find_recognizer
+from decalage.store.products import PROBE, WIDTH, signed_weights_are_exact
 from decalage.store.quantized import find_quantized
 from decalage.store.weights import UnreadableWeightsError, read_weights
 
@@ -28,6 +30,10 @@ FILES = {"encoder.onnx", "decoder.onnx", "embeddings.npy", "positions.npy", "pub
 NUMBERS = {"float32": 0, "int8": 1, "int16": 2, "int32": 3, "float16": 4}
 
 Require = Callable[[bool, str, str], None]
+
+needs_exact = pytest.mark.skipif(
+    not signed_weights_are_exact(), reason="products with signed bytes overflow on this processor"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +96,25 @@ def test_sixteen_bit_weights_are_read_with_the_scale_of_all(tmp_path: Path) -> N
     np.testing.assert_allclose(weights.floats("w"), np.array([[1, -2], [0.5, 0]]), rtol=1e-6)
 
 
-def test_the_loudest_sounds_through_the_largest_weights_do_not_overflow(tmp_path: Path) -> None:
+def test_weights_are_signed_where_the_largest_products_with_them_are_exact() -> None:
+    helper, types = onnx.helper, onnx.TensorProto
+    filled = helper.make_node(
+        "ConstantOfShape", ["shape"], ["w"], value=helper.make_tensor("v", types.INT8, [1], [127])
+    )
+    graph = helper.make_graph(
+        [filled, helper.make_node("MatMulInteger", ["x", "w"], ["y"])],
+        "products",
+        [helper.make_tensor_value_info("x", types.UINT8, ["n", WIDTH])],
+        [helper.make_tensor_value_info("y", types.INT32, ["n", 32])],
+        [helper.make_tensor("shape", types.INT64, [2], [WIDTH, 32])],
+    )
+    assert onnx.load_from_string(PROBE).graph == graph
+    assert onnxruntime.InferenceSession(PROBE).get_inputs()[0].shape == ["n", WIDTH]
+    assert isinstance(signed_weights_are_exact(), bool)
+
+
+@pytest.mark.parametrize("signed", [False, pytest.param(True, marks=needs_exact)], ids=["unsigned", "signed"])
+def test_the_loudest_sounds_through_the_largest_weights_do_not_overflow(tmp_path: Path, signed: bool) -> None:
     random = np.random.default_rng(5)
     matrix = random.choice([-1.0, 1.0], (64, 512)).astype(np.float32)
     arrays: dict[str, NDArray[Any]] = {
@@ -98,7 +122,7 @@ def test_the_loudest_sounds_through_the_largest_weights_do_not_overflow(tmp_path
         "decoder/embeddings/weight": np.zeros((1, 512), np.float32),
         "here/weight": matrix,
     }
-    graph = _Graph(read_weights(written(tmp_path / "model.bin", model_file(arrays))))
+    graph = _Graph(read_weights(written(tmp_path / "model.bin", model_file(arrays))), signed=signed)
     graph.input("x", ["rows", 512])
     graph.output("y", graph.linear("x", "here", bias=False))
     session = onnxruntime.InferenceSession(graph.model().SerializeToString())
@@ -172,6 +196,21 @@ def test_a_model_is_prepared_once(tiny_en: Path) -> None:
 
 
 @pytest.mark.real
+def test_processors_that_multiply_differently_have_copies_of_their_own(
+    tiny_en: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = []
+    for exact in (True, False):
+        monkeypatch.setattr(quantized, "signed_weights_are_exact", lambda exact=exact: exact)
+        folders.append(find_quantized(tiny_en))
+    kinds = [onnx.load(folder / "decoder.onnx").graph.initializer for folder in folders]
+    assert [
+        {numpy_helper.to_array(each).dtype.name for each in kind if each.name.endswith("/levels")}
+        for kind in kinds
+    ] == [{"int8"}, {"uint8"}]
+
+
+@pytest.mark.real
 def test_what_was_damaged_since_is_prepared_again(tiny_en: Path) -> None:
     folder = find_quantized(tiny_en)
     published = json.loads((folder / "published.json").read_text("utf-8"))
@@ -231,6 +270,7 @@ def test_matrices_differ_from_the_models_by_half_a_level_at_most(tiny_en: Path) 
     graph = onnx.load(find_quantized(tiny_en) / "decoder.onnx").graph
     held = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
     for name in ("decoder/projection", "decoder/layer_1/ffn/linear_0"):
-        levels, scale = held[f"{name}/levels"].astype(np.float32) - 128, held[f"{name}/scale"]
+        levels = held[f"{name}/levels"].astype(np.float32) - held["zero weight"]
+        scale = held[f"{name}/scale"]
         error = np.abs((levels * scale).T - weights.floats(f"{name}/weight"))
         assert (error <= 0.501 * scale[:, None]).all()

@@ -41,14 +41,15 @@ Following: TypeAlias = Mapping[int, Sequence[int]]
 """Layer of the decoder → those of its heads that follow the speech."""
 
 
-def encoder_graph(weights: Weights, following: Following) -> Any:
+def encoder_graph(weights: Weights, following: Following, *, signed: bool) -> Any:
     """Everything from log-mel features to what the decoder attends to, as an ``onnx.ModelProto``.
 
-    Raises ``UnreadableWeightsError`` for a model that is no Whisper.
+    ``signed``: weights as signed bytes, for processors where products with them are exact. Raises
+    ``UnreadableWeightsError`` for a model that is no Whisper.
     """
     if weights.kind != "WhisperSpec" or weights.number("decoder/activation") != _GELU:
         raise UnreadableWeightsError(f"{weights.kind} is no Whisper model")
-    graph = _Graph(weights)
+    graph = _Graph(weights, signed=signed)
     mels = weights.floats("encoder/conv1/weight").shape[1]
     x = graph.activated(graph.convolution("mel", "encoder/conv1", stride=1))
     x = graph.activated(graph.convolution(x, "encoder/conv2", stride=2))
@@ -71,9 +72,9 @@ def encoder_graph(weights: Weights, following: Following) -> Any:
     return graph.model()
 
 
-def decoder_graph(weights: Weights, following: Following) -> Any:
+def decoder_graph(weights: Weights, following: Following, *, signed: bool) -> Any:
     """One step over any number of tokens, as an ``onnx.ModelProto``; ``kept`` are the rows to judge."""
-    graph = _Graph(weights)
+    graph = _Graph(weights, signed=signed)
     size = graph.width // graph.heads
     graph.input("tokens", [1, "new", graph.width])
     graph.input("kept", ["rows"], integers=True)
@@ -101,11 +102,12 @@ def decoder_graph(weights: Weights, following: Following) -> Any:
 class _Graph:
     """Nodes as they are added; names of values are given out in order."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, *, signed: bool) -> None:
         import onnx  # noqa: PLC0415 - a large library, for the one time a model is prepared
 
         self._onnx = onnx
         self._weights = weights
+        self._signed = signed
         self._nodes: list[Any] = []
         self._constants: dict[str, Any] = {}
         self._inputs: list[Any] = []
@@ -155,14 +157,16 @@ class _Graph:
     def linear(self, x: str, scope: str, *, bias: bool = True) -> str:
         """``x`` times a matrix of 8-bit integers: each row of ``x`` is brought to ±127 and back.
 
-        Both are unsigned, around 128: on processors without VNNI, ONNX Runtime adds products of unsigned and
-        signed bytes in 16 bits that overflow (its documentation on quantization, "saturation issue").
+        What is multiplied is unsigned, around 128; the matrix signed or likewise: the same products
+        either way, where the processor gets them right (``products.py``).
 
         A row of zeros comes back as zeros: whatever its integers are, they are multiplied with its loudest.
         """
         matrix = self._weights.floats(f"{scope}/weight")
         scale = np.maximum(np.abs(matrix).max(axis=1), 1e-12) / _LEVELS
-        levels = (np.rint(matrix / scale[:, None]) + _MIDDLE).astype(np.uint8).T
+        kind = np.dtype(np.int8 if self._signed else np.uint8)
+        middle = 0 if self._signed else _MIDDLE
+        levels = (np.rint(matrix / scale[:, None]) + middle).astype(kind).T
         loudest = self.node("ReduceMax", self.node("Abs", x), self._last_axis(), keepdims=1)
         step = self.constant("step", np.array(1 / _LEVELS, np.float32))
         zero = self.constant("zero", np.array(_MIDDLE, np.uint8))
@@ -173,7 +177,7 @@ class _Graph:
             step,
             self.constant(f"{scope}/scale", scale.astype(np.float32)),
             zero,
-            zero,
+            self.constant("zero weight", np.array(middle, kind)),
             domain=_CONTRIB,
         )
         y = self.node("Mul", y, loudest)

@@ -14,11 +14,12 @@ import numpy as np
 from decalage.errors import MissingPartError, ModelDamagedError
 from decalage.store.files import cache_folder, sha256, verify, whole_folder
 from decalage.store.graphs import Following, decoder_graph, encoder_graph
+from decalage.store.products import signed_weights_are_exact
 from decalage.store.weights import UnreadableWeightsError, Weights, read_weights
 
 logger = logging.getLogger(__name__)
 
-_FORM = 4
+_FORM = 5
 """Raised when the graphs change: what was prepared before is not used then."""
 _PUBLISHED = "published.json"
 """Name → SHA-256 of what was prepared."""
@@ -30,15 +31,16 @@ def find_quantized(folder: Path) -> Path:
     Raises ``UnreadableWeightsError`` for a model this cannot be made from, ``ModelMissingError``
     where the cache cannot be written, ``ModelDamagedError`` for a damaged copy that stays.
     """
-    target = cache_folder() / f"int8-{folder.name}-{_fingerprint(folder / 'model.bin')}"
+    signed = signed_weights_are_exact()
+    target = cache_folder() / f"int8-{folder.name}-{_fingerprint(folder / 'model.bin', signed=signed)}"
     if target.is_dir() and not _is_whole(target):
         _discard(target)
     if not target.is_dir():
-        _prepare(folder, target)
+        _prepare(folder, target, signed=signed)
     return target
 
 
-def _prepare(folder: Path, target: Path) -> None:
+def _prepare(folder: Path, target: Path, *, signed: bool) -> None:
     logger.info("preparing %s for this machine, once", folder.name)
     try:
         import onnx  # noqa: F401, PLC0415 - told here rather than in the middle of the work
@@ -48,7 +50,7 @@ def _prepare(folder: Path, target: Path) -> None:
     with whole_folder(target) as temporary:
         following = _following(folder, weights)
         for name, graph in (("encoder.onnx", encoder_graph), ("decoder.onnx", decoder_graph)):
-            (temporary / name).write_bytes(graph(weights, following).SerializeToString())
+            (temporary / name).write_bytes(graph(weights, following, signed=signed).SerializeToString())
         np.save(temporary / "embeddings.npy", weights.floats("decoder/embeddings/weight").astype(np.float16))
         np.save(temporary / "positions.npy", weights.floats("decoder/position_encodings/encodings"))
         published = {path.name: sha256(path) for path in temporary.iterdir()}
@@ -95,8 +97,8 @@ def _discard(target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _fingerprint(model: Path) -> str:
+def _fingerprint(model: Path, *, signed: bool) -> str:
     """Of the file by its place, size and time of change, and of the form of what is made from it."""
     status = model.stat()
-    told = f"{_FORM}:{model.resolve()}:{status.st_size}:{status.st_mtime_ns}"
+    told = f"{_FORM}:{signed}:{model.resolve()}:{status.st_size}:{status.st_mtime_ns}"
     return hashlib.sha256(told.encode()).hexdigest()[:8]
