@@ -26,7 +26,7 @@ from decalage.store.products import PROBE, WIDTH, signed_weights_are_exact
 from decalage.store.quantized import find_quantized
 from decalage.store.weights import UnreadableWeightsError, read_weights
 
-FILES = {"encoder.onnx", "decoder.onnx", "embeddings.npy", "positions.npy", "published.json"}
+FILES = {"encoder.onnx", "decoder.onnx", "embeddings.npy", "positions.npy", "made.json", "published.json"}
 NUMBERS = {"float32": 0, "int8": 1, "int16": 2, "int32": 3, "float16": 4}
 
 Require = Callable[[bool, str, str], None]
@@ -110,7 +110,6 @@ def test_weights_are_signed_where_the_largest_products_with_them_are_exact() -> 
     )
     assert onnx.load_from_string(PROBE).graph == graph
     assert onnxruntime.InferenceSession(PROBE).get_inputs()[0].shape == ["n", WIDTH]
-    assert isinstance(signed_weights_are_exact(), bool)
 
 
 @pytest.mark.parametrize("signed", [False, pytest.param(True, marks=needs_exact)], ids=["unsigned", "signed"])
@@ -208,6 +207,21 @@ def test_processors_that_multiply_differently_have_copies_of_their_own(
         {numpy_helper.to_array(each).dtype.name for each in kind if each.name.endswith("/levels")}
         for kind in kinds
     ] == [{"int8"}, {"uint8"}]
+
+
+@pytest.mark.real
+def test_what_an_older_version_prepared_from_the_model_is_removed(
+    tiny_en: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = quantized._FORM
+    monkeypatch.setattr(quantized, "_FORM", new - 1)
+    old = find_quantized(tiny_en)
+    others = cache_folder() / "int8-other-01234567"
+    others.mkdir()
+    monkeypatch.setattr(quantized, "_FORM", new)
+    found = find_quantized(tiny_en)
+    assert {path for path in cache_folder().iterdir() if path.is_dir()} == {found, others}
+    assert old != found
 
 
 @pytest.mark.real

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 _FORM = 5
 """Raised when the graphs change: what was prepared before is not used then."""
+_MADE = "made.json"
+"""In which form, and of which model."""
 _PUBLISHED = "published.json"
 """Name → SHA-256 of what was prepared."""
 
@@ -37,6 +39,7 @@ def find_quantized(folder: Path) -> Path:
         _discard(target)
     if not target.is_dir():
         _prepare(folder, target, signed=signed)
+        _sweep(folder)
     return target
 
 
@@ -53,6 +56,7 @@ def _prepare(folder: Path, target: Path, *, signed: bool) -> None:
             (temporary / name).write_bytes(graph(weights, following, signed=signed).SerializeToString())
         np.save(temporary / "embeddings.npy", weights.floats("decoder/embeddings/weight").astype(np.float16))
         np.save(temporary / "positions.npy", weights.floats("decoder/position_encodings/encodings"))
+        (temporary / _MADE).write_text(json.dumps({"form": _FORM, "model": _place(folder)}), "utf-8")
         published = {path.name: sha256(path) for path in temporary.iterdir()}
         (temporary / _PUBLISHED).write_text(json.dumps(published), "utf-8")
 
@@ -70,6 +74,22 @@ def _following(folder: Path, weights: Weights) -> Following:
     for layer, head in named:
         following.setdefault(int(layer), []).append(int(head))
     return following
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what an older program prepared from the model in ``folder``, as far as it says so."""
+    for other in cache_folder().glob("int8-*"):
+        try:
+            made = json.loads((other / _MADE).read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        if made.get("model") == _place(folder) and made.get("form") != _FORM:
+            logger.info("removing %s, which an older version prepared", other)
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _place(folder: Path) -> str:
+    return str((folder / "model.bin").resolve())
 
 
 def _is_whole(target: Path) -> bool:
@@ -100,5 +120,5 @@ def _discard(target: Path) -> None:
 def _fingerprint(model: Path, *, signed: bool) -> str:
     """Of the file by its place, size and time of change, and of the form of what is made from it."""
     status = model.stat()
-    told = f"{_FORM}:{signed}:{model.resolve()}:{status.st_size}:{status.st_mtime_ns}"
+    told = f"{_FORM}:{signed}:{_place(model.parent)}:{status.st_size}:{status.st_mtime_ns}"
     return hashlib.sha256(told.encode()).hexdigest()[:8]
