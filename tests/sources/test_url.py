@@ -16,6 +16,7 @@ import pytest
 from decalage.audio import SAMPLE_RATE, AudioChunk
 from decalage.clock import Waitable
 from decalage.errors import DamagedInputError, InputError
+from decalage.sources.file import FileSource
 from decalage.sources.url import UrlSource
 
 LOST = DamagedInputError("the connection was reset")
@@ -107,11 +108,29 @@ def test_a_try_that_takes_long_is_the_last() -> None:
 
 
 def test_a_server_that_gives_a_file_again_has_given_all_of_it() -> None:
-    file = [0.0, 0.0, 0.1, 0.2]
+    file = [0.0, 0.0, *(number / 100 for number in range(1, 30))]
     chunks = heard((file, None), (file, None))
-    assert [word for _, word in chunks] == [*file, 0.0, 0.0]
-    live = heard((file, None), ([0.0, 0.0, 0.3], None), *[0.0] * 99)
-    assert live[-1][1] == 0.3
+    assert [word for _, word in chunks] == file
+    live = heard((file, None), ([*file[:10], 0.5, *file[11:]], None), *[0.0] * 99)
+    assert [word for _, word in live[len(file) :]] == [*file[:10], 0.5, *file[11:]]
+
+
+def test_a_short_answer_is_heard_whole() -> None:
+    file = [0.1] * 30
+    chunks = heard((file, None), ([0.1] * 3, None), *[0.0] * 99)
+    assert [word for _, word in chunks] == [0.1] * 33
+
+
+def test_what_broke_off_and_begins_again_is_no_whole_file() -> None:
+    file = [number / 100 for number in range(1, 31)]
+    with pytest.raises(DamagedInputError, match="not back"):
+        heard((file, LOST), (file, LOST), *[0.0] * 99)
+    clock = Leaping()
+    closed = Connection(clock, [0.9], None, 60.0)
+    source = UrlSource("http://x", clock=clock, connect=Network(clock, Connection(clock, file, LOST), closed))
+    with pytest.raises(DamagedInputError, match="reset"):
+        list(source)
+    assert closed.stopped
 
 
 def test_what_says_how_long_it_is_ends_where_it_ends() -> None:
@@ -207,3 +226,47 @@ def test_a_server_that_drops_its_listeners_is_heard_on(aac: bytes) -> None:
     holes = [after.first - before.first - len(before.samples) for before, after in itertools.pairwise(chunks)]
     assert sum(hole > 0 for hole in holes) == 1
     assert sum(len(chunk.samples) for chunk in chunks) > 10 * SAMPLE_RATE
+
+
+def test_a_leap_of_the_streams_clock_is_a_hole() -> None:
+    written = BytesIO()
+    with av.open(written, "w", format="mpegts") as container:
+        stream = container.add_stream("aac", rate=SAMPLE_RATE)
+        stream.layout = "mono"
+        tone = np.sin(np.arange(8 * SAMPLE_RATE) / 20).astype(np.float32)
+        for at in range(0, len(tone), 1024):
+            frame = av.AudioFrame.from_ndarray(tone[None, at : at + 1024], format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = SAMPLE_RATE, at if at < len(tone) // 2 else at + 5 * SAMPLE_RATE
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+    class Segments(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "video/mp2t")
+            self.send_header("Content-Length", str(len(written.getvalue())))
+            self.end_headers()
+            self.wfile.write(written.getvalue())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Segments)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        chunks = list(FileSource(f"http://127.0.0.1:{server.server_port}/talk.ts"))
+    finally:
+        server.shutdown()
+        server.server_close()
+    holes = [after.first - before.first - len(before.samples) for before, after in itertools.pairwise(chunks)]
+    (hole,) = [hole for hole in holes if hole]
+    assert hole / SAMPLE_RATE == pytest.approx(5, abs=0.1)
+    assert sum(len(chunk.samples) for chunk in chunks) / SAMPLE_RATE == pytest.approx(8, abs=0.2)
+
+
+def test_an_address_where_nobody_answers_is_refused_at_once() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    address = f"http://127.0.0.1:{server.server_port}/talk.mp3"
+    server.server_close()
+    with pytest.raises(InputError, match="refused"):
+        UrlSource(address)

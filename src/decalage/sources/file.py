@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, seconds
+from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, sample_count, seconds
 from decalage.errors import DamagedInputError, InputError, one_line
 from decalage.sources.downmix import Downmix
 from decalage.sources.riff import missing_bytes
@@ -24,8 +24,10 @@ _RATES = range(1_000, 768_001)
 _URL = re.compile(r"(https?|rtsps?|rtmps?|srt)://", re.IGNORECASE)
 _URL_TIMEOUT_S = (10.0, 20.0)
 """To open, and for each read."""
-_URL_OPTIONS = {"reconnect": "1", "reconnect_on_network_error": "1", "reconnect_delay_max": "8"}
+_URL_OPTIONS = {"reconnect": "1", "reconnect_delay_max": "8"}
 """FFmpeg's own, for files: a transfer that broke off goes on where it was."""
+_HOLE_S = (0.5, 3600.0)
+"""A stream whose clock leaps so far has lost sound; farther, it has begun a new count."""
 _EXACT = ("flac", "mov", "aiff")
 """Containers whose stated length is counted, not guessed from a bit rate."""
 _SHORT_S = 0.5
@@ -44,7 +46,8 @@ class FileSource:
 
     Opened, and decoded to its first samples, on construction: raises ``InputError`` for what holds
     no sound. Damage further on is decoded around, then told by ``DamagedInputError`` after the last
-    good sample. Memory holds one packet, whatever the length.
+    good sample. Where the clock of a URL's sound leaps, what is missing is a hole between two chunks.
+    Memory holds one packet, whatever the length.
     """
 
     def __init__(self, given: str) -> None:
@@ -80,6 +83,12 @@ class FileSource:
         first = 0
         pending: Samples = np.zeros(0, np.float32)
         for samples in self._resampled():
+            if isinstance(samples, int):
+                if len(pending):
+                    yield AudioChunk(first, pending)
+                first += len(pending) + samples
+                pending = np.zeros(0, np.float32)
+                continue
             pending = np.concatenate([pending, samples])
             while len(pending) >= _CHUNK and not self._stopped:
                 yield AudioChunk(first, pending[:_CHUNK])
@@ -125,12 +134,16 @@ class FileSource:
         duration_s = float(self._container.duration / 1_000_000)
         return duration_s if 0 < duration_s < 30 * 24 * 3600 else None
 
-    def _decode(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """(rate, samples of shape (channels, n)) for each decoded frame; damage is counted, not raised."""
+    def _decode(self) -> Iterator[tuple[int, NDArray[np.float32], float]]:
+        """(rate, samples of shape (channels, n), seconds missing before) for each decoded frame.
+
+        Damage is counted, not raised.
+        """
         import av  # noqa: PLC0415
 
         planar = av.AudioResampler(format="fltp")
         packets = self._container.demux(self._stream)
+        due_s: float | None = None
         while not self._stopped:
             try:
                 packet = next(packets, None)
@@ -146,25 +159,36 @@ class FileSource:
                     return  # the connection or the disk, not a damaged packet
                 continue
             for frame in frames:
-                if frame.samples:
-                    yield self._checked_rate(frame.sample_rate), _clean(frame.to_ndarray())
+                if not frame.samples:
+                    continue
+                rate, missing_s = self._checked_rate(frame.sample_rate), 0.0
+                if self._path is None and frame.pts is not None and frame.time_base is not None:
+                    at_s = float(frame.pts * frame.time_base)
+                    missing_s = 0.0 if due_s is None else at_s - due_s
+                    due_s = at_s + frame.samples / rate
+                yield rate, _clean(frame.to_ndarray()), missing_s
 
     def _checked_rate(self, rate: int) -> int:
         if rate not in _RATES:
             raise InputError(f"{self.name} has a sample rate of {rate} Hz; 1 to 768 kHz can be read")
         return rate
 
-    def _resampled(self) -> Iterator[Samples]:
+    def _resampled(self) -> Iterator[Samples | int]:
+        """16 kHz mono, and how many samples are missing where some are."""
         import soxr  # noqa: PLC0415
 
         block, form = self._first_block, (0, 0)
         downmix = Downmix(1, SAMPLE_RATE)
         resampler: Any = None
         while block is not None:
-            rate, samples = block
-            if form != (rate, len(samples)):
+            rate, samples, missing_s = block
+            leaps = _HOLE_S[0] < missing_s < _HOLE_S[1]
+            if form != (rate, len(samples)) or leaps:
                 if resampler is not None:
                     yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+                if leaps:
+                    logger.warning("%s: %.1f s are missing", self.name, missing_s)
+                    yield sample_count(missing_s)
                 form = (rate, len(samples))
                 downmix = Downmix(len(samples), rate)
                 resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")

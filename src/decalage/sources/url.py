@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 _AGAIN_S = 1.0
 """From one try to connect to the next."""
 _GIVE_UP_S = 30.0
+_ALIKE_S = 2.0
+"""So much of two connections that are the same is no chance."""
 
 
 class UrlSource:
@@ -39,6 +41,7 @@ class UrlSource:
         self._connect = connect
         self._stop = StopSignal()
         self._source = connect(given)
+        self._came = self._clock.now()
         self.name = given
         self.duration_s = self._source.duration_s
 
@@ -52,27 +55,36 @@ class UrlSource:
     def __iter__(self) -> Iterator[AudioChunk]:
         first, known = 0, None
         while True:
-            began, came, lost = first, self._clock.now(), None
-            beginning = _Beginning()
+            self._came, lost = self._clock.now(), None
+            beginning = _Beginning(known)
             try:
-                for chunk in self._source:
-                    came = self._clock.now()
-                    beginning.add(chunk)
-                    if known is not None and beginning.digest == known:
-                        logger.info("%s begins again: it was all there is", self.name)
-                        return
-                    yield AudioChunk(began + chunk.first, chunk.samples)
-                    first = began + chunk.first + len(chunk.samples)
+                for chunk in self._connection(first, beginning):
+                    yield chunk
+                    first = chunk.first + len(chunk.samples)
             except DamagedInputError as error:
                 lost = error
-            if self.duration_s is not None or self._stop.is_set:
-                if lost is not None:
+            if beginning.again:
+                logger.info("%s begins again: it was all there is", self.name)
+                return
+            if self.duration_s is not None or self._stop.is_set or not self._again(first, lost):
+                if lost is not None and not self._stop.is_set:
                     raise lost
                 return
-            known = known or beginning.digest
-            if not self._again(first, lost):
+            # What broke off may well begin again as it began: then there was more of it.
+            known = beginning.digest if lost is None else None
+            first += sample_count(self._clock.now() - self._came)
+
+    def _connection(self, began: int, beginning: _Beginning) -> Iterator[AudioChunk]:
+        """What one connection gives, from sample ``began`` on."""
+        for chunk in self._source:
+            self._came = self._clock.now()
+            for ready in beginning.add(chunk):
+                yield AudioChunk(began + ready.first, ready.samples)
+            if beginning.again:
+                self._source.stop()
                 return
-            first += sample_count(self._clock.now() - came)
+        for ready in beginning.rest():
+            yield AudioChunk(began + ready.first, ready.samples)
 
     def stop(self) -> None:
         self._stop.set()
@@ -98,20 +110,47 @@ class UrlSource:
             self._source = source
             if self._stop.is_set:  # it has stopped the one before
                 source.stop()
-            return source.duration_s is None  # a playlist that was closed says how long it is
+            if source.duration_s is None:
+                return True
+            source.stop()  # a playlist that was closed says how long it is
+            return False
         return False
 
 
 class _Beginning:
-    """How a connection begins, up to its first sound: a server that gives it again gives a file again."""
+    """The first seconds of a connection: a server that gives the same ones again gives a file again.
 
-    def __init__(self) -> None:
+    Against ``known``, those of the connection before, chunks are held back until they differ or are enough.
+    """
+
+    def __init__(self, known: bytes | None) -> None:
+        self._known = known
         self._hash = hashlib.sha256()
+        self._heard = 0
+        self._sounds = False
+        self._held: list[AudioChunk] = []
         self.digest: bytes | None = None
-        """Known from the first sound on."""
+        """Of what came in ``_ALIKE_S``, once there was sound in it."""
 
-    def add(self, chunk: AudioChunk) -> None:
+    @property
+    def again(self) -> bool:
+        """Whether it begins as the one before."""
+        return self.digest is not None and self.digest == self._known
+
+    def add(self, chunk: AudioChunk) -> list[AudioChunk]:
+        """Take the next chunk; those that may go on."""
         if self.digest is None:
             self._hash.update(chunk.samples.tobytes())
-            if np.any(chunk.samples):
+            self._heard += len(chunk.samples)
+            self._sounds = self._sounds or bool(np.any(chunk.samples))
+            if self._sounds and seconds(self._heard) >= _ALIKE_S:
                 self.digest = self._hash.digest()
+        self._held.append(chunk)
+        if self._known is not None and (self.digest is None or self.again):
+            return []
+        return self.rest()
+
+    def rest(self) -> list[AudioChunk]:
+        """What was held back."""
+        held, self._held = self._held, []
+        return held
