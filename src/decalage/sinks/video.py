@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import secrets
 from collections.abc import Iterator
 from heapq import merge
 from pathlib import Path
 from typing import Any
 
-from decalage.errors import OutputError, one_line
+from decalage.errors import OutputError, UsageError, one_line
 from decalage.events import Caption, Event
+from decalage.languages import LANGUAGES
 from decalage.sinks.captions import Show
 from decalage.sinks.output import TextOutput
 from decalage.sinks.subtitles import SubtitleSink
 
+logger = logging.getLogger(__name__)
+
 FORM = "mkv"
+_CONTAINER = "matroska"
 _COPIED = ("video", "audio", "subtitle", "attachment")
+_NEEDED = ("video", "audio")
+"""Without these no copy is made; what else Matroska cannot hold is left out."""
 
 
 class VideoSink:
@@ -50,7 +58,7 @@ class VideoSink:
         try:
             _mux(self._recording, self._captions, made, self._language)
             made.replace(self._path)
-        except (av.error.FFmpegError, OSError, ValueError) as error:
+        except (av.error.FFmpegError, OSError, ValueError, StopIteration) as error:
             told = one_line(getattr(error, "strerror", None) or error)
             raise OutputError(
                 f"cannot write {self._path}: {told}; captions are in {self._captions}"
@@ -63,28 +71,61 @@ class VideoSink:
         return self._path.with_name(f".decalage-{self._path.stem}-{secrets.token_hex(4)}.{suffix}")
 
 
+def check_recording(recording: str) -> None:
+    """Refuse what no copy can be made of, before it is captioned: raises ``UsageError``."""
+    import av  # noqa: PLC0415 - loads FFmpeg
+
+    try:
+        with av.open(f"file:{recording}") as source, av.open(io.BytesIO(), "w", format=_CONTAINER) as made:
+            _copied(source, made)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        told = one_line(getattr(error, "strerror", None) or error)
+        raise UsageError(f"{recording} cannot be copied into Matroska: {told}; write a .srt") from error
+
+
+def _copied(source: Any, made: Any) -> dict[int, Any]:
+    """Index of each stream of ``source`` that ``made`` can hold → the stream it is copied to."""
+    copied = {}
+    for stream in source.streams:
+        if stream.type not in _COPIED:
+            continue
+        try:
+            copied[stream.index] = made.add_stream_from_template(stream, opaque=True)
+        except ValueError as error:
+            if stream.type in _NEEDED:
+                raise
+            logger.warning("%s is left out: %s", stream, error)
+    return copied
+
+
+def _sound_begins(recording: Path) -> float:
+    """When the first sample is due, which is second 0 of the captions."""
+    import av  # noqa: PLC0415 - loads FFmpeg
+
+    with av.open(f"file:{recording}") as source:
+        frame = next(source.decode(audio=0))
+        return float(frame.pts * frame.time_base) if frame.pts is not None else 0.0
+
+
 def _mux(recording: Path, captions: Path, path: Path, language: str | None) -> None:
     import av  # noqa: PLC0415 - loads FFmpeg
 
-    with av.open(f"file:{recording}") as source, av.open(f"file:{path}", "w", format="matroska") as made:
-        copied = {
-            stream.index: made.add_stream_from_template(stream, opaque=True)
-            for stream in source.streams
-            if stream.type in _COPIED
-        }
-        packets = [_packets(source, copied)]
+    begins = _sound_begins(recording)
+    with av.open(f"file:{recording}") as source, av.open(f"file:{path}", "w", format=_CONTAINER) as made:
+        packets = [_packets(source, _copied(source, made))]
         if captions.stat().st_size:
             with av.open(f"file:{captions}", format="srt") as written:
                 track = made.add_stream_from_template(written.streams.subtitles[0], opaque=True)
                 if language is not None:
-                    track.metadata["language"] = language
-                packets.append(iter(list(_packets(written, {0: track}))))
+                    known = LANGUAGES.get(language)
+                    track.metadata["language"] = language if known is None else known.iso
+                packets.append(iter(list(_packets(written, {0: track}, begins))))
         for _, packet in merge(*packets, key=lambda each: each[0]):
             made.mux(packet)
 
 
-def _packets(container: Any, streams: dict[int, Any]) -> Iterator[tuple[float, Any]]:
-    """(seconds, packet for its stream in ``streams``), in the order of ``container``."""
+def _packets(container: Any, streams: dict[int, Any], later: float = 0.0) -> Iterator[tuple[float, Any]]:
+    """(seconds, packet for its stream in ``streams``), in the order of ``container``, all ``later``."""
     import av  # noqa: PLC0415
 
     last = 0.0
@@ -96,8 +137,12 @@ def _packets(container: Any, streams: dict[int, Any]) -> Iterator[tuple[float, A
             continue
         if packet is None:
             return
-        if packet.dts is None:  # the end of a stream, told by an empty packet
+        if not packet.size:  # the end of a stream
             continue
-        last = max(last, float(packet.dts * packet.time_base))
+        if later:
+            packet.pts += round(later / packet.time_base)
+            packet.dts += round(later / packet.time_base)
+        at = packet.pts if packet.dts is None else packet.dts
+        last = last if at is None else max(last, float(at * packet.time_base))
         packet.stream = streams[packet.stream.index]
         yield last, packet
