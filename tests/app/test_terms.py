@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from decalage import Settings
+from decalage.app.settings import unheard_terms
 from decalage.app.terms import read_terms
 from decalage.config import Term
 from decalage.errors import InputError, UsageError
@@ -36,7 +37,7 @@ def test_names_translations_and_languages_are_read(tmp_path: Path) -> None:
         ("London =", "no translation after '='"),
         ("London = pt: ", "is not a language and a translation"),
         ("London = pt: Londres; Londres", "is not a language and a translation"),
-        ("London = portuguese: Londres", "is not a language code"),
+        ("London = pt: Londres; portuguese: Londres", "is not a language and a translation"),
         ("Fine", "stands there twice"),
         ("--", "no term"),
     ],
@@ -44,6 +45,22 @@ def test_names_translations_and_languages_are_read(tmp_path: Path) -> None:
 def test_a_line_that_is_no_term_is_named(tmp_path: Path, line: str, words: str) -> None:
     with pytest.raises(UsageError, match=rf"terms\.txt, line 2: .*{words}"):
         terms(tmp_path, f"fine\n{line}\n")
+
+
+def test_marks_in_names_and_translations_stay(tmp_path: Path) -> None:
+    sharp, colon = terms(tmp_path, "\ufeffC# = C sharp # the language\nAI = IA: geral\n")
+    assert (sharp.text, sharp.into("pt")) == ("C#", "C sharp")
+    assert colon.into("pt") == "IA: geral"
+
+
+def test_more_names_than_the_recognizer_keeps_in_mind_are_told() -> None:
+    few = tuple(Term(f"Name{number}") for number in range(20))
+    many = tuple(Term(f"Very Long Name {number}") for number in range(60))
+    assert unheard_terms(Settings(terms=few)) is None
+    assert "the first 24 of 60 terms" in str(unheard_terms(Settings(terms=many)))
+    prompt = Settings(terms=many).stream_options().recognizer.prompt
+    assert prompt is not None
+    assert len(prompt) < 500
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decalage.config import Term
-from decalage.stages.terms import translated
+from decalage.stages.firefox import FirefoxTranslator
+from decalage.stages.terms import _PLACEHOLDERS, translated
+from decalage.store.models import find_translator
 
 LONDON = Term("London", by_language=(("pt", "Londres"),))
 POLLY = Term("Polly")
@@ -55,9 +57,46 @@ def test_where_a_placeholder_is_lost_the_models_own_words_stand() -> None:
 
 def test_longer_terms_come_first_and_parts_of_words_are_none() -> None:
     city = Term("London City", everywhere="a City")
-    assert translated("London  City and London", Model(), (LONDON, city), "pt") == "a City and Londres"
+    assert translated("London  City and London", Model(), (LONDON, city), "pt") == "A City and Londres"
     assert translated("Londoners", Model(), (LONDON,), "pt") == "Londoners"
     assert translated("on the floor", Model(), (FLOOR,), "pt") == "on o plenário"
+
+
+def test_a_wanted_word_may_have_an_ending() -> None:
+    floor = Term("floor", everywhere="plenário")
+    model = Model(floor="plenários")
+    assert translated("The floor.", model, (floor,), "pt") == "The plenários."
+    assert len(model.asked) == 1
+
+
+def test_a_sentence_begins_with_a_capital() -> None:
+    assert translated("The floor is open.", Model(), (FLOOR,), "pt") == "O plenário is open."
+
+
+def test_each_sentence_is_held_by_itself() -> None:
+    model = Model(Polly="Papagaio")
+    said = "Polly came. Nobody else did. Polly went."
+    assert translated(said, model, (POLLY,), "pt") == "Polly came. Nobody else did. Polly went."
+    assert len(model.asked) == 5
+
+
+def test_what_is_said_twice_stands_there_twice() -> None:
+    def once(text: str) -> str:
+        return "Polly e ela." if "Polly" in text else text
+
+    assert translated("Polly and Polly.", once, (POLLY,), "pt") == "Polly and Polly."
+
+
+@pytest.mark.real
+def test_the_real_models_let_the_placeholders_through() -> None:
+    translator = FirefoxTranslator({pair: find_translator(*pair) for pair in (("en", "pt"), ("pt", "en"))})
+    for source, target, said in (
+        ("en", "pt", "He said that {} went to the market, and everybody fell silent."),
+        ("pt", "en", "Ele disse que {} foi ao mercado, e todos se calaram."),
+    ):
+        for word in _PLACEHOLDERS:
+            text = translator.translate(said.format(word), source=source, target=target).text
+            assert text.count(word) == 1
 
 
 def test_without_a_term_in_it_a_text_is_translated_once() -> None:

@@ -54,10 +54,14 @@ class TermsType(click.ParamType[tuple[Term, ...]]):
     def convert(
         self,
         value: Any,
-        param: click.Parameter | None,  # noqa: ARG002
-        ctx: click.Context | None,  # noqa: ARG002
+        param: click.Parameter | None,
+        ctx: click.Context | None,
     ) -> tuple[Term, ...]:
-        return value if isinstance(value, tuple) else read_terms(Path(value))
+        if isinstance(value, tuple):
+            return value
+        if not isinstance(value, str | Path):
+            self.fail(f"{value!r} is not the name of a file", param, ctx)
+        return read_terms(Path(value))
 
 
 class NamesType(click.ParamType[tuple[str, ...]]):

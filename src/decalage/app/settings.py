@@ -37,6 +37,10 @@ def named(source: str) -> str:
     return source
 
 
+_GLOSSARY_LETTERS = 400
+"""Whisper's prompt has room for about 200 tokens, and names take many."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Options as given; ``None`` leaves the choice to the machine or the model."""
@@ -144,9 +148,29 @@ class Settings:
         return shape.workers, shape.threads
 
 
+def _expected(terms: Sequence[Term]) -> list[str]:
+    """The names that the recognizer is told: as many of the first as it can keep in mind."""
+    names: list[str] = []
+    for term in terms:
+        if sum(map(len, names)) + len(term.text) > _GLOSSARY_LETTERS:
+            break
+        names.append(term.text)
+    return names
+
+
 def _glossary(terms: Sequence[Term]) -> str:
     """What the recognizer is to expect, as words that might have been said before."""
-    return f"Glossary: {', '.join(term.text for term in terms)}." if terms else ""
+    names = _expected(terms)
+    return f"Glossary: {', '.join(names)}." if names else ""
+
+
+def unheard_terms(settings: Settings) -> str | None:
+    """A caution where there are more names than the recognizer is told."""
+    told = len(_expected(settings.terms))
+    if told == len(settings.terms):
+        return None
+    count = len(settings.terms)
+    return f"the recognizer expects the first {told} of {count} terms only; translations are held to all"
 
 
 def overcommitted(settings: Settings) -> str | None:

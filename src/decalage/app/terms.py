@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from decalage.app.texts import read_utf8
 from decalage.config import Term
 from decalage.errors import UsageError
-from decalage.languages import primary
+from decalage.languages import LANGUAGES, primary
+
+_COMMENT = re.compile(r"(^|(?<=\s))#.*")
 
 
 def read_terms(path: Path) -> tuple[Term, ...]:
@@ -24,7 +27,7 @@ def read_terms(path: Path) -> tuple[Term, ...]:
     """
     terms: dict[str, Term] = {}
     for number, line in enumerate(read_utf8(path).splitlines(), 1):
-        told = line.partition("#")[0].strip()
+        told = _COMMENT.sub("", line).strip()
         if not told:
             continue
         try:
@@ -37,6 +40,15 @@ def read_terms(path: Path) -> tuple[Term, ...]:
     return tuple(terms.values())
 
 
+def _language(code: str) -> str | None:
+    """The language that ``code`` names, if one of the table."""
+    try:
+        found = primary(code)
+    except UsageError:
+        return None
+    return found if found in LANGUAGES else None
+
+
 def _term(told: str) -> Term:
     text, equals, translation = (part.strip() for part in told.partition("="))
     if not any(letter.isalnum() for letter in text):
@@ -45,12 +57,13 @@ def _term(told: str) -> Term:
         return Term(text)
     if not translation:
         raise UsageError(f"no translation after '='; {text!r} alone keeps it as it is")
-    if ":" not in translation:
+    if _language(translation.partition(":")[0].strip()) is None:
         return Term(text, everywhere=translation)
     into: dict[str, str] = {}
     for part in translation.split(";"):
         language, colon, words = (piece.strip() for piece in part.partition(":"))
-        if not (colon and words):
+        code = _language(language)
+        if code is None or not (colon and words):
             raise UsageError(f"{part.strip()!r} is not a language and a translation, as in pt: Londres")
-        into[primary(language)] = words
+        into[code] = words
     return Term(text, by_language=tuple(into.items()))
