@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -20,17 +20,18 @@ FILES = {
 }
 
 
-def _listing(path: str) -> object:
+def _listing(path: str, files: Mapping[str, bytes]) -> object:
     if "/tree/" in path:
         return [
             {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}  # noqa: S324
-            for name, data in FILES.items()
+            for name, data in files.items()
         ]
-    return {"id": "x/y", "sha": COMMIT, "siblings": [{"rfilename": name} for name in FILES]}
+    return {"id": "x/y", "sha": COMMIT, "siblings": [{"rfilename": name} for name in files]}
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    files: Mapping[str, bytes]
 
     def do_GET(self) -> None:
         self._answer(with_body=True)
@@ -40,11 +41,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         path = urlsplit(self.path).path
-        name = path.rsplit("/", 1)[1]
+        name = path.partition(f"/resolve/{COMMIT}/")[2] or path.rsplit("/", 1)[1]
         if path.startswith("/api/models/"):
-            status, body = 200, json.dumps(_listing(path)).encode()
-        elif name in FILES:
-            status, body = 200, FILES[name]
+            status, body = 200, json.dumps(_listing(path, self.files)).encode()
+        elif name in self.files:
+            status, body = 200, self.files[name]
         else:
             status, body = 404, b"{}"
         self.send_response(status)
@@ -60,9 +61,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def hub() -> Iterator[str]:
-    """The address of a server that runs while the block does."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+def hub(files: Mapping[str, bytes] = FILES) -> Iterator[str]:
+    """The address of a server with ``files`` in each repository, that runs while the block does."""
+    handler = type("Handler", (_Handler,), {"files": files})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -35,7 +35,9 @@ from decalage.sources.portaudio import find_device
 from decalage.sources.url import UrlSource
 from decalage.stages.decode import WhisperEngine
 from decalage.stages.firefox import FirefoxTranslator
+from decalage.stages.marian import MarianTranslator
 from decalage.stages.segmenter import VadSegmenter
+from decalage.stages.translators import Translators
 from decalage.stages.vad import SileroModel
 from decalage.stages.whisper import WhisperRecognizer
 from decalage.stages.whisper_ctranslate2 import CTranslate2Whisper
@@ -89,7 +91,13 @@ class ModelBlueprint:
         return WhisperRecognizer(engine, self.recognizer_path)
 
     def translator(self) -> Translator:
-        return FirefoxTranslator(self.directions)
+        firefox: dict[tuple[str, str], Path] = {}
+        others: dict[tuple[str, str], Path] = {}
+        for pair, folder in self.directions.items():
+            (others if (folder / "model.bin").is_file() else firefox)[pair] = folder
+        if not others:
+            return FirefoxTranslator(firefox)
+        return Translators([*([FirefoxTranslator(firefox)] if firefox else []), MarianTranslator(others)])
 
 
 @cache
@@ -135,7 +143,7 @@ def make_blueprint(settings: Settings, machine: Machine | None = None) -> ModelB
         heard = ", ".join(known) if len(known) < 10 else f"{len(known)} others"
         raise UsageError(f"model {settings.model} does not hear {options.source!r}; it hears {heard}")
     directions = find_directions(options.source, options.targets, hears_others=len(known) > 1)
-    check_memory(settings, path, machine or look())
+    check_memory(settings, path, machine or look(), directions.values())
     return ModelBlueprint(
         recognizer_path=path,
         quantized_path=_quantized(settings, path),

@@ -13,6 +13,7 @@ proportional set size of the process tree at its peak, which for copies of a mod
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +30,8 @@ _RECOGNIZING_PROCESS = 110_000_000
 """A spawned process that has loaded the recognizer's library, its weights apart."""
 _DIRECTION = 90_000_000
 """A translation model of one direction."""
+_LARGER = 1.5
+"""Memory for each byte of the file of another translation model, of which none was measured."""
 _WORKING = 30_000_000
 _WORKING_SHARE = 0.14
 """Buffers of one recognition: so much, and so much more for each byte of weights."""
@@ -52,16 +55,20 @@ class Plan:
     """Size of the recognizer's file."""
     directions: int = 1
     """Translation models."""
+    larger_bytes: int = 0
+    """Size of the files of those that are not Firefox's."""
     compute_type: str = "auto"
 
     @classmethod
-    def of(cls, settings: Settings, model: Path) -> Plan:
-        """The plan of ``settings`` with the recognizer in folder ``model``."""
+    def of(cls, settings: Settings, model: Path, translators: Iterable[Path] = ()) -> Plan:
+        """The plan of ``settings`` with the recognizer in folder ``model`` and folders of translators."""
+        larger = [folder / "model.bin" for folder in set(translators)]
         return cls(
             runtime=settings.runtime,
             workers=settings.parallelism()[0],
             weights_bytes=(model / "model.bin").stat().st_size,
             directions=len(settings.targets),
+            larger_bytes=sum(path.stat().st_size for path in larger if path.is_file()),
             compute_type=settings.compute_type,
         )
 
@@ -72,7 +79,7 @@ def needed_bytes(plan: Plan) -> int:
     loaded = plan.weights_bytes * (_LOADED_INT8 if narrow else _LOADED_OTHER)
     loading = plan.weights_bytes * (_LOADING_INT8 if narrow else _LOADING_OTHER)
     working = _WORKING + _WORKING_SHARE * plan.weights_bytes
-    directions = plan.directions * _DIRECTION
+    directions = plan.directions * _DIRECTION + round(plan.larger_bytes * _LARGER)
     if plan.runtime == "processes":
         each = _RECOGNIZING_PROCESS + loaded + loading + working
         return round(_PROGRAMS_APART + directions + plan.workers * each)
@@ -88,14 +95,14 @@ def most_workers(plan: Plan, free_bytes: int) -> int:
     )
 
 
-def check_memory(settings: Settings, model: Path, machine: Machine) -> None:
+def check_memory(settings: Settings, model: Path, machine: Machine, translators: Iterable[Path] = ()) -> None:
     """Refuse settings that ``machine`` has no memory for. Weights on another device are not counted.
 
     Raises ``UsageError`` with what is needed, what is free and what would fit.
     """
     if settings.device == "cuda":
         return
-    plan = Plan.of(settings, model)
+    plan = Plan.of(settings, model, translators)
     if _fits(plan, machine.free_bytes):
         return
     workers = "1 worker" if plan.workers == 1 else f"{plan.workers} workers"

