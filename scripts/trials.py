@@ -33,6 +33,9 @@ SECTIONS: dict[str, list[str]] = {
         "--language",
         "pt-BR",
     ],
+    "Names and terms": ["-m", "scripts.names"],
+    "Other languages": ["-m", "scripts.tongues"],
+    "Subtitles": ["-m", "scripts.subtitles"],
     "The engines that run Firefox models": ["-m", "scripts.compare_translators"],
     "The baseline against a plain script": ["-m", "scripts.honest_baseline", "samples/talk.flac"],
     "The runtimes side by side": [
