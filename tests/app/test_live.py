@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from decalage.app.commands.live import status_line
@@ -218,3 +220,62 @@ def test_the_line_below_tells_what_the_device_does() -> None:
     source.pause()
     assert status_line(source, keys=True) == "paused · space goes on"
     source.stop()
+
+
+def translate(server: SoundServer, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "decalage", "translate", str(ASK_NOT), "--offline", *arguments],
+        env=server.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def voice(require: Callable[[bool, str, str], None]) -> None:
+    require(shutil.which("espeak-ng") is not None, "espeak-ng", "apt-get install espeak-ng")
+
+
+@pytest.mark.real
+@pytest.mark.usefixtures("voice")
+def test_translations_are_heard_and_how_late_they_are_is_told(server: SoundServer) -> None:
+    recorder = subprocess.Popen(
+        ["parec", "--device=speech.monitor", "--format=s16le", "--rate=16000", "--channels=1"],
+        env=server.environment,
+        stdout=subprocess.PIPE,
+    )
+    process = translate(server, "--pace", "realtime", "--speak", "--format", "jsonl", "--no-partials")
+    out, errors = process.communicate(timeout=90)
+    recorder.terminate()
+    played = np.frombuffer(recorder.communicate()[0], np.int16)
+    assert process.returncode == 0, errors
+    *captions, summary = (json.loads(line) for line in out.splitlines())
+    assert 0 < summary["voice_lag"]["p50"] < 10
+    assert summary["voice_lag"]["p50"] > summary["lag"]["p50"]
+    assert sum(event["type"] == "caption" for event in captions) >= 3
+    loud = np.abs(played.astype(np.int32)) > 500
+    assert loud.sum() > 16_000
+    assert "voice" in errors
+
+
+@pytest.mark.real
+@pytest.mark.usefixtures("voice")
+def test_ctrl_c_ends_what_is_read_aloud(server: SoundServer) -> None:
+    process = translate(server, "--speak", "--format", "jsonl")
+    next_event(process, "caption")
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=20)
+    assert process.returncode == 130, errors
+    assert json.loads(out.splitlines()[-1])["type"] == "summary"
+
+
+@pytest.mark.real
+@pytest.mark.usefixtures("voice")
+def test_a_voice_that_cannot_be_heard_is_refused_before_anything_loads(server: SoundServer) -> None:
+    server.environment["PULSE_SERVER"] = "/nowhere"
+    out, errors = translate(server, "--speak").communicate(timeout=60)
+    assert out == ""
+    assert "no device to play sound" in errors
+    _, errors = translate(server, "--speak", "--voice", "nobody").communicate(timeout=60)
+    assert "no voice 'nobody' here" in errors

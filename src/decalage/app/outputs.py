@@ -15,11 +15,14 @@ from decalage.languages import primary
 from decalage.sinks.captions import Show
 from decalage.sinks.jsonl import JsonlSink
 from decalage.sinks.output import TextOutput, check_writable
+from decalage.sinks.speech import SpokenSink
 from decalage.sinks.subtitles import FORMS, SubtitleSink
 from decalage.sinks.terminal import TerminalSink
 from decalage.sinks.text import PlainTextSink
 from decalage.sinks.video import FORM as VIDEO
-from decalage.sinks.video import VideoSink
+from decalage.sinks.video import VideoSink, check_recording
+from decalage.sinks.voices import LoudSpeaker, PiperVoice, SystemVoice
+from decalage.store.voices import find_voice
 
 WRITTEN = ("jsonl", "txt", *FORMS, VIDEO)
 """Extensions of files that captions can be written to."""
@@ -43,6 +46,8 @@ def check_outputs(outputs: Sequence[str], given: str) -> None:
             raise UsageError(f"{path} would be a copy of a file, and what is captioned is none; write a .srt")
         if video and Path(path).resolve() == Path(given).resolve():
             raise UsageError(f"{path} is what is captioned; write to another name")
+        if video:
+            check_recording(given)
         check_writable(path, whole=video)
 
 
@@ -75,6 +80,16 @@ def open_sinks(
         else:
             sinks.append(_written(suffix, TextOutput.to_path(path), show, language))
     return sinks
+
+
+def open_speech(language: str, voice: str | None, *, waits: bool) -> SpokenSink:
+    """What reads captions in ``language`` aloud, by ``voice``, else one of the cache, else the system's.
+
+    Raises ``UsageError`` for a voice that is not there, ``MissingPartError`` where nothing can be heard.
+    """
+    model = find_voice(language, voice)
+    said_by = SystemVoice(language) if model is None else PiperVoice(model)
+    return SpokenSink(said_by, LoudSpeaker(), language, waits=waits)
 
 
 def tells_words(form: str, outputs: Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from decalage.app.tally import Tally
 from decalage.events import Caption, Event, Failure, Start
@@ -29,13 +29,27 @@ def failures(event: Event) -> list[str]:
 class Session:
     """A stream between its start event and its summary. Iterate once, either way."""
 
-    def __init__(self, runtime: LocalRuntime, stream: RuntimeStream, start: Start) -> None:
+    def __init__(
+        self,
+        runtime: LocalRuntime,
+        stream: RuntimeStream,
+        start: Start,
+        *,
+        also_stop: Callable[[], None] | None = None,
+    ) -> None:
+        """``also_stop`` is done when the run is to stop early."""
+
+        def stop_capture() -> None:
+            if also_stop is not None:
+                also_stop()
+            stream.finish()
+
         self._stream = stream
         self._start = start
         self._tally = Tally(realtime=start.pace == "realtime")
         self.ladder = Ladder(
             [
-                Step("stop capture", stream.finish, CAPTURE_LIMIT_S),
+                Step("stop capture", stop_capture, CAPTURE_LIMIT_S),
                 Step("flush and drain", stream.finish, DRAIN_LIMIT_S),
                 Step("close", runtime.close, 0.0),
             ]

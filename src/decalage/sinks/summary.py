@@ -37,6 +37,8 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("lag", f"{_spread(summary.lag)}  (after speech)"))
     if summary.latency is not None:
         rows.append(("latency", f"{_spread(summary.latency)}  (after its end was certain)"))
+    if summary.voice_lag is not None:
+        rows.append(("voice", f"{_spread(summary.voice_lag)}  (first sound after speech)"))
     if summary.rtf is not None and summary.rtf > 0:
         rows.append(("speed", f"{1 / summary.rtf:.1f} × real time (RTF {summary.rtf:.3f})"))
     told = [f"{summary.captions} caption{'' if summary.captions == 1 else 's'}"]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decalage.errors import MissingPartError, UsageError, one_line
+from decalage.flow.renewal import PORTAUDIO
 
 _BLOCK_S = 0.05
 _PULSE = "PULSE_SOURCE"
@@ -93,8 +94,9 @@ class PortAudioDevice:
     def open(self, deliver: Callable[[NDArray[np.float32], bool], None]) -> PortAudioRecording:
         sounddevice = _library()
         if self._opened:  # PortAudio sees what was plugged in since only when it starts anew
-            sounddevice._terminate()
-            sounddevice._initialize()
+            with PORTAUDIO.renewing():
+                sounddevice._terminate()
+                sounddevice._initialize()
         self._opened = True
         number = self._device.number
         if number is None:

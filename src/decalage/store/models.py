@@ -16,15 +16,16 @@ from typing import Literal
 
 from decalage.errors import ModelDamagedError, ModelMissingError, UnsupportedPairError, UsageError
 from decalage.languages import primary
-from decalage.store import firefox
+from decalage.store import firefox, marian, voices
 from decalage.store.catalogue import RECOGNIZERS, TRANSLATORS, WHISPER_FILES, Model
-from decalage.store.files import cache_folder, join, verify
-from decalage.store.hub import download, offline_by_environment
+from decalage.store.files import cache_folder, join, verify, whole_folder
+from decalage.store.hub import fetch, offline_by_environment
 from decalage.store.packages import locate_all
 
 Where = Literal["cache", "package", "hub"]
 
 _FIREFOX = "firefox:"
+_WHISPER_PATTERNS = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
 
 _ENGLISH_ONLY_VOCABULARY = 51_864
 """Lines in the vocabulary of a Whisper model that knows English alone; the others have one more."""
@@ -65,24 +66,25 @@ def find_translator(source: str, target: str) -> Path:
     if cached is not None:
         return cached
     model = TRANSLATORS.get((source, target))
-    if model is None:
-        known = ", ".join(f"{a}→{b}" for a, b in [*TRANSLATORS, *firefox.cached_pairs()])
-        raise UnsupportedPairError(
-            f"no model translates {source}→{target}; supported: {known}; "
-            f"to ask Firefox for more: decalage models add firefox:{source}-{target}"
-        )
-    folder = _local(model)
-    if folder is None:
+    folder = (None if model is None else _local(model)) or marian.find(source, target)
+    if folder is not None:
+        return folder
+    if model is not None:
         raise ModelMissingError(
             f"the {source}→{target} model is not installed; run: python -m pip install {model.install}"
         )
-    return folder
+    known = ", ".join(f"{a}→{b}" for a, b in [*TRANSLATORS, *firefox.cached_pairs()])
+    raise UnsupportedPairError(
+        f"no model translates {source}→{target}; supported: {known}; "
+        f"to ask Firefox for more: decalage models add firefox:{source}-{target}; others: "
+        f"opus:{source}-{target}, nllb-600m"
+    )
 
 
 def available_pairs() -> list[tuple[str, str]]:
     """The language pairs whose models are on this machine."""
     carried = [pair for pair, model in TRANSLATORS.items() if locate_all(model) is not None]
-    return list(dict.fromkeys([*carried, *firefox.cached_pairs()]))
+    return list(dict.fromkeys([*carried, *firefox.cached_pairs(), *marian.cached_pairs()]))
 
 
 def recognizer_languages(folder: Path) -> list[str]:
@@ -107,6 +109,10 @@ def list_models() -> list[ModelRecord]:
     for source, target in firefox.cached_pairs():
         size = _size_mb(firefox.folder_of(source, target))
         translators.append(ModelRecord(f"{source}-{target}", "translator", "cache", size))
+    translators += [
+        ModelRecord(name, "translator", "cache", _size_mb(cache_folder() / name))
+        for name in marian.cached_names()
+    ]
     return recognizers + translators
 
 
@@ -115,14 +121,23 @@ def model_path(name: str, *, offline: bool = False) -> Path:
     source, _, target = name.partition("-")
     if (source, target) in [*TRANSLATORS, *firefox.cached_pairs()]:
         return find_translator(source, target)
+    if name in marian.cached_names():
+        return cache_folder() / name
     return find_recognizer(name, offline=offline)
 
 
-def add_model(name: str, *, again: bool = False) -> Path:
+def add_model(name: str, given: str | None = None, *, again: bool = False) -> Path:
     """Bring a model onto this machine; ``again`` first removes the copy in the cache.
 
-    Raises as the finders.
+    ``given``: a repository or folder to take an OPUS-MT or NLLB-200 model from. Raises as the finders.
     """
+    if name.startswith(voices.PREFIX):
+        return voices.add_voice(name.removeprefix(voices.PREFIX), again=again)
+    wanted = marian.wanted(name)
+    if wanted is not None:
+        return marian.add(wanted, given, again=again)
+    if given is not None:
+        raise UsageError(f"--from is for opus: and nllb models, not for {name}")
     if name.startswith(_FIREFOX):
         return _add_direction(name.removeprefix(_FIREFOX), again=again)
     if again and name in RECOGNIZERS:
@@ -173,7 +188,11 @@ def _fetched(model: Model, *, offline: bool) -> Path:
         why = " and offline is set" if offline_by_environment() else ""
         raise ModelMissingError(f"model {model.name} is not on this machine{why}; run: {road}")
     target = _cached(model)
-    download(model, target)
+    roads = ["check the network", "or give --model a folder"]
+    if model.install:
+        roads.insert(1, f"or run: python -m pip install {model.install}")
+    with whole_folder(target) as temporary:
+        fetch(model.repository, model.revision, temporary, _WHISPER_PATTERNS, roads)
     verify(target, model.hashes, _mend(model))
     return _checked_folder(target)
 

@@ -7,21 +7,24 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from types import FrameType
+from typing import Any
 
 import click
 
 from decalage.app.compose import make_blueprint, make_runtime, start_event, stream_options
-from decalage.app.outputs import check_outputs, open_sinks
+from decalage.app.outputs import check_outputs, open_sinks, open_speech
 from decalage.app.progress import progress
 from decalage.app.session import Session, failures
-from decalage.app.settings import Settings, overcommitted
+from decalage.app.settings import Settings, overcommitted, unheard_terms
+from decalage.app.tally import spread
 from decalage.app.tracefile import check_trace, write_trace
 from decalage.contracts import AudioSource, Sink
 from decalage.events import Summary
 from decalage.flow.trace import Trace
 from decalage.sinks.captions import Show
+from decalage.sinks.speech import SpokenSink
 from decalage.sinks.summary import print_summary
 
 INTERRUPTED = 130
@@ -41,6 +44,15 @@ class Outputs:
     show: Show | None
     trace: str | None
     """Where the trace goes; None: nothing is recorded."""
+    speak: bool = False
+    """Whether the first target is read aloud."""
+    voice: str | None = None
+    """By which voice; None: one that is there."""
+
+    @classmethod
+    def taken(cls, chosen: dict[str, Any]) -> Outputs:
+        """Out of the options of a command, which then holds the settings."""
+        return cls(**{field.name: chosen.pop(field.name) for field in fields(cls)})
 
 
 def caption(
@@ -56,13 +68,9 @@ def caption(
     No output is touched before the models have loaded. ``status`` is what stands below the captions.
     """
     blueprint = make_blueprint(settings)
-    check_outputs(outputs.outputs, given)
-    if caution := overcommitted(settings):
-        click.echo(f"decalage: {caution}", err=True)
-    trace = Trace() if outputs.trace is not None else None
-    if outputs.trace is not None:
-        check_trace(outputs.trace, [given, *outputs.outputs])
+    trace = _checked(settings, outputs, given)
     with ExitStack() as stack:
+        speech = _speech(settings, outputs, stack)
         source = open_input()
         stack.callback(source.stop)
         runtime = make_runtime(settings, blueprint, trace=trace)
@@ -73,18 +81,50 @@ def caption(
         )
         for sink in sinks:
             stack.callback(sink.close)
+        if speech is not None:
+            sinks.append(speech)
         if trace is not None and outputs.trace is not None:
             stack.callback(write_trace, trace, outputs.trace)
         stream = runtime.run(source, stream_options(settings, blueprint))
-        session = Session(runtime, stream, start_event(settings, blueprint, source.name))
+        session = Session(
+            runtime,
+            stream,
+            start_event(settings, blueprint, source.name),
+            also_stop=None if speech is None else speech.stop,
+        )
         with session.ladder, _signals(session, hint=_drains_long(settings)) as interrupted:
-            summary, lost = _write(session, source, sinks)
-    for told in lost if not _on_screen() else []:
+            summary, lost = _write(session, source, sinks, speech)
+            for sink in sinks:
+                sink.close()
+    unread = [] if speech is None else speech.complaints()
+    for told in [*([] if _on_screen() else lost), *unread]:
         click.echo(f"decalage: {told}", err=True)
     print_summary(summary, sys.stderr)
     if interrupted:
         return INTERRUPTED
-    return 1 if lost or summary.damaged else 0
+    return 1 if lost or unread or summary.damaged else 0
+
+
+def _checked(settings: Settings, outputs: Outputs, given: str) -> Trace | None:
+    """Refuse outputs that cannot be, tell cautions, and give the trace if one is asked for."""
+    check_outputs(outputs.outputs, given)
+    for caution in filter(None, (overcommitted(settings), unheard_terms(settings))):
+        click.echo(f"decalage: {caution}", err=True)
+    if outputs.trace is None:
+        return None
+    check_trace(outputs.trace, [given, *outputs.outputs])
+    return Trace()
+
+
+def _speech(settings: Settings, outputs: Outputs, stack: ExitStack) -> SpokenSink | None:
+    """What reads aloud, if asked for; when ``stack`` unwinds early nothing is read on."""
+    if not outputs.speak:
+        return None
+    language = settings.stream_options().targets[0]
+    speech = open_speech(language, outputs.voice, waits=settings.pace == "max")
+    stack.callback(speech.close)
+    stack.callback(speech.stop)
+    return speech
 
 
 def _drains_long(settings: Settings) -> bool:
@@ -97,12 +137,20 @@ def _on_screen() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def _write(session: Session, source: AudioSource, sinks: list[Sink]) -> tuple[Summary, list[str]]:
-    """Every event to every sink; the summary, which comes last, and each piece of speech that failed."""
+def _write(
+    session: Session, source: AudioSource, sinks: list[Sink], speech: SpokenSink | None
+) -> tuple[Summary, list[str]]:
+    """Every event to every sink; the summary, which comes last, and each piece of speech that failed.
+
+    The summary waits until all has been read aloud.
+    """
     summary: Summary | None = None
     lost: list[str] = []
     with progress(source, shown=sys.stderr.isatty() and not _on_screen()) as bar:
         for event in session:
+            if isinstance(event, Summary) and speech is not None:
+                speech.close()
+                event = replace(event, voice_lag=spread(speech.spoken.voice_lag))  # noqa: PLW2901
             for sink in sinks:
                 sink.write(event)
             bar(event)

@@ -19,7 +19,7 @@ _DECLARED: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {}
 def _option(*names: str, **attributes: Any) -> None:
     """Declare an option that can also be set as ``DECALAGE_<NAME>`` and in the config file."""
     long = next(name for name in names if name.startswith("--"))
-    variable = "DECALAGE_" + long.lstrip("-").replace("-", "_").upper()
+    variable = "DECALAGE_" + long.partition("/")[0].lstrip("-").replace("-", "_").upper()
     told = attributes.get("default") != ()
     _DECLARED[long] = click.option(*names, envvar=variable, show_default=told, **attributes)
 
@@ -120,6 +120,10 @@ _option(
     default=(),
     help="Names and their translations, one a line: Dashwood, or London = Londres.",
 )
+_option(
+    "--speak/--no-speak", default=False, help="Read the first target aloud, by --voice or the system's voice."
+)
+_option("--voice", metavar="NAME|FILE", help="A voice of Piper for --speak: a file, or one that was added.")
 _option(
     "--format",
     "form",

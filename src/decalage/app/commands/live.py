@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from decalage.app.outputs import tells_words
 from decalage.app.settings import Settings
 from decalage.contracts import AudioSource
 from decalage.errors import OutputError, UsageError
-from decalage.sinks.captions import Show
 from decalage.sources.microphone import SILENT_DB, MicrophoneSource
 from decalage.sources.portaudio import devices
 
@@ -58,10 +58,6 @@ def live(
     wanted: str | None,
     *,
     save: bool,
-    form: str,
-    outputs: tuple[str, ...],
-    show: Show | None,
-    trace: str | None,
     verbose: int,
     **chosen: Any,
 ) -> int:
@@ -75,13 +71,14 @@ def live(
     Space pauses and goes on. Ctrl-C ends: what was said is captioned first.
     """  # noqa: D301 - \b keeps click from filling the lines
     told(verbose)
-    written = outputs or ((str(_transcript()), "-") if save else ())
-    settings = Settings(**chosen, pace="realtime", words=tells_words(form, written))
-    if save and not outputs:
-        click.echo(f"decalage: transcript in {written[0]}", err=True)
+    where = Outputs.taken(chosen)
+    if save and not where.outputs:
+        where = replace(where, outputs=(str(_transcript()), "-"))
+        click.echo(f"decalage: transcript in {where.outputs[0]}", err=True)
+    settings = Settings(**chosen, pace="realtime", words=tells_words(where.form, where.outputs))
     view = _View()
     with ExitStack() as stack:
-        on_screen = sys.stdout is not None and sys.stdout.isatty() and form == "text"
+        on_screen = sys.stdout is not None and sys.stdout.isatty() and where.form == "text"
         if on_screen:
             stack.enter_context(view.keys)
 
@@ -89,7 +86,6 @@ def live(
             view.microphone, source = open_microphone(wanted, settings)
             return source
 
-        where = Outputs(form, written, show, trace)
         return caption(open_input, settings, where, given=wanted or "", status=view if on_screen else None)
 
 

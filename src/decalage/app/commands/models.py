@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from decalage.store.marian import licence
 from decalage.store.models import add_model, list_models, model_path
 
 
@@ -25,12 +26,17 @@ def list_() -> None:
 @models.command()
 @click.argument("name")
 @click.option("--again", is_flag=True, help="Remove the copy in the cache first.")
-def add(name: str, again: bool) -> None:
+@click.option("--from", "given", metavar="WHERE", help="Another repository of the hub, or a folder.")
+def add(name: str, again: bool, given: str | None) -> None:
     """Bring model NAME onto this machine and check its files.
 
-    NAME is a recognizer (see "models list") or a Firefox direction such as firefox:en-es.
+    NAME is a recognizer (see "models list"), a Firefox direction such as firefox:en-es, an OPUS-MT direction
+    such as opus:en-de, nllb-600m (97 languages to each other) or a voice to read aloud such as
+    voice:pt_BR-faber-medium.
     """
-    click.echo(add_model(name, again=again))
+    if told := licence(name):
+        click.echo(f"decalage: {told}", err=True)
+    click.echo(add_model(name, given, again=again))
 
 
 @models.command()

@@ -13,7 +13,6 @@ from decalage.app.compose import open_source
 from decalage.app.options import load_config
 from decalage.app.outputs import tells_words
 from decalage.app.settings import Settings
-from decalage.sinks.captions import Show
 
 
 @click.command(
@@ -34,10 +33,6 @@ from decalage.sinks.captions import Show
 def translate(
     given: str,
     *,
-    form: str,
-    outputs: tuple[str, ...],
-    show: Show | None,
-    trace: str | None,
     verbose: int,
     **chosen: Any,
 ) -> int:
@@ -50,6 +45,6 @@ def translate(
     arecord -t raw -f S16_LE -r 16000 | decalage translate - --pace realtime
     """  # noqa: D301 - \b keeps click from filling the lines
     told(verbose)
-    settings = Settings(**chosen, words=tells_words(form, outputs))
-    where = Outputs(form, outputs, show, trace)
+    where = Outputs.taken(chosen)
+    settings = Settings(**chosen, words=tells_words(where.form, where.outputs))
     return caption(lambda: open_source(given, settings), settings, where, given=given)
