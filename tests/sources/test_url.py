@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import av
@@ -270,3 +272,30 @@ def test_an_address_where_nobody_answers_is_refused_at_once() -> None:
     server.server_close()
     with pytest.raises(InputError, match="refused"):
         UrlSource(address)
+
+
+def test_a_playlist_of_segments_is_heard(tmp_path: Path) -> None:
+    tone = np.sin(np.arange(9 * SAMPLE_RATE) / 20).astype(np.float32)
+    with av.open(str(tmp_path / "talk.m3u8"), "w", format="hls", options={"hls_time": "2"}) as container:
+        stream = container.add_stream("aac", rate=SAMPLE_RATE)
+        stream.layout = "mono"
+        for at in range(0, len(tone), 1024):
+            frame = av.AudioFrame.from_ndarray(tone[None, at : at + 1024], format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = SAMPLE_RATE, at
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert len(list(tmp_path.glob("*.ts"))) > 2
+
+    class Folder(SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Folder, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        chunks = list(UrlSource(f"http://127.0.0.1:{server.server_port}/talk.m3u8"))
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [chunk.first for chunk in chunks] == [number * 1600 for number in range(len(chunks))]
+    assert sum(len(chunk.samples) for chunk in chunks) / SAMPLE_RATE == pytest.approx(9, abs=0.2)
