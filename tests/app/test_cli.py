@@ -72,7 +72,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
             2,
             ".jsonl, .txt, .srt, .vtt, .ass, .mkv can be written",
         ),
-        (["translate", "-", "-o", "talk.mkv"], 2, "would be a copy of a file"),
+        (["translate", "-", "-o", "talk.mkv"], 2, "needs a file as input"),
         (["translate", ASK_NOT, "--runtime", "magic"], 2, "'asyncio', 'pipeline', 'pool'"),
         (["translate", ASK_NOT, "--encoder-window", "45"], 2, "between 1 and 30"),
         (["translate", ASK_NOT, "--bogus"], 2, "--bogus"),
@@ -336,3 +336,32 @@ def test_every_option_has_a_variable_that_a_shell_can_set() -> None:
     assert told["partials"] == "DECALAGE_PARTIALS"
     assert told["speak"] == "DECALAGE_SPEAK"
     assert all(re.fullmatch(r"DECALAGE_[A-Z_]+", str(variable)) for variable in told.values())
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        ("workers = 1", 0, "config.toml"),
+        ("beem = 1", 3, "did you mean 'beam'?"),
+        ("beam =", 3, "is not TOML"),
+        ('to = "xx"', 3, "no model translates en→xx"),
+    ],
+)
+def test_doctor_looks_into_the_settings_file(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    content: str,
+    code: int,
+    words: str,
+) -> None:
+    (tmp_path / "config.toml").write_text(content)
+    monkeypatch.setattr("decalage.app.options.default_config", lambda: tmp_path / "config.toml")
+    monkeypatch.setattr("decalage.app.commands.doctor.default_config", lambda: tmp_path / "config.toml")
+    with pytest.raises(SystemExit) as stop:
+        main(["doctor"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if " settings " in line]
+    assert (stop.value.code or 0) == code
+    assert line.startswith("ok" if code == 0 else "missing")
+    assert words in line

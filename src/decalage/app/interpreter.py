@@ -31,9 +31,9 @@ class Interpreter:
     ``source`` and ``targets`` are BCP 47 codes. Other choices go into ``settings``, which the named
     arguments override: ``Interpreter(settings=Settings(workers=2, stability="reading"))``.
 
-    Raises ``UnsupportedPairError`` and ``UsageError`` for what cannot be done,
-    ``MissingPartError`` where a model is not here. Use it from one thread, or one event loop, per
-    stream; several streams may run at once.
+    Raises ``UnsupportedPairError`` and ``UsageError`` for what cannot be done, ``MissingPartError`` where
+    a model is not here: all of them are ``DecalageError``, from ``decalage.errors``. Use it from one
+    thread, or one event loop, per stream; several streams may run at once.
     """
 
     def __init__(
@@ -117,7 +117,15 @@ class Interpreter:
             session.cancel()
 
     def open(self, options: StreamOptions | None = None) -> Stream:
-        """A stream to feed with sound of one's own: ``feed``, ``finish``, iterate."""
+        """A stream to feed with sound of one's own, 16 kHz mono float32: ``feed``, ``finish``, iterate.
+
+        ::
+
+            stream = interpreter.open()
+            stream.feed(AudioChunk(0, samples))       # the number of its first sample, shape (n,)
+            stream.finish()
+            captions = [event for event in stream if isinstance(event, Caption)]
+        """
         return self._runtime.open(options or stream_options(self.settings, self._blueprint))
 
     def close(self) -> None:

@@ -43,7 +43,9 @@ def check_outputs(outputs: Sequence[str], given: str) -> None:
             raise UsageError(f"no format for {path}; {known} can be written")
         video = path.endswith(f".{VIDEO}")
         if video and not Path(given).is_file():
-            raise UsageError(f"{path} would be a copy of a file, and what is captioned is none; write a .srt")
+            raise UsageError(
+                f"{path} is a copy of the input with captions in it, and needs a file as input; write a .srt"
+            )
         if video and Path(path).resolve() == Path(given).resolve():
             raise UsageError(f"{path} is what is captioned; write to another name")
         if video:

@@ -107,7 +107,8 @@ class LoudSpeaker:
         try:
             sounddevice.query_devices(kind="output")
         except (sounddevice.PortAudioError, ValueError) as error:
-            raise MissingPartError(f"no device to play sound: {one_line(error)}") from error
+            told = f"no device to play sound ({one_line(error)}); connect one or leave out --speak"
+            raise MissingPartError(told) from error
         self._stopped = threading.Event()
 
     def play(self, sound: Sound) -> None:

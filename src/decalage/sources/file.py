@@ -61,7 +61,8 @@ class FileSource:
         self._blocks = self._decode()
         self._first_block = next(self._blocks, None)
         if self._first_block is None:
-            raise InputError(f"{given} holds no sound that can be decoded; check the file")
+            why = "its index may be at its end, download it first" if self._path is None else "check the file"
+            raise InputError(f"{given} holds no sound that can be decoded; {why}")
 
     def __repr__(self) -> str:
         return f"<FileSource {self.name!r} {self._decoded_s:.1f} s decoded>"

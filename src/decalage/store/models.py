@@ -52,7 +52,11 @@ def find_recognizer(name_or_path: str, *, offline: bool = False) -> Path:
         return _checked_folder(given)
     model = RECOGNIZERS.get(name_or_path)
     if model is None:
-        raise UsageError(f"no model {name_or_path!r}: give a folder or one of {', '.join(RECOGNIZERS)}")
+        known = ", ".join(RECOGNIZERS)
+        raise UsageError(
+            f"no model {name_or_path!r}: give a folder or one of {known}; "
+            "models that translate: decalage models add --help"
+        )
     return _local(model) or _fetched(model, offline=offline)
 
 

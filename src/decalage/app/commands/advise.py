@@ -121,7 +121,7 @@ def advise(**given: Any) -> int:
     """Tell which runtime, workers, threads, beam and model suit this machine, and why.
 
     Takes some seconds: the model recognizes and translates a little speech, alone and with every
-    worker busy. --write saves the answer, which all commands then start from.
+    worker busy. --write saves the answer, which translate and live then start from.
     """
     asked = _Asked(**given)
     if Path(asked.model).is_dir():  # saved settings are read from anywhere

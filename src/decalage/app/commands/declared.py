@@ -138,7 +138,7 @@ _option(
     multiple=True,
     type=click.Path(dir_okay=True, path_type=str),
     metavar="PATH",
-    help="Write here, by extension .srt, .vtt, .ass, .jsonl or .txt; - is standard output. Repeatable.",
+    help="Write here, by extension .srt, .vtt, .ass, .mkv, .jsonl or .txt; - is standard output. Repeatable.",
 )
 _option(
     "--show",

@@ -6,14 +6,17 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 
 import click
 
-from decalage.app.compose import shared_vad
+from decalage.app.commands.captioning import Outputs
+from decalage.app.commands.translate import translate
+from decalage.app.compose import make_blueprint, shared_vad
 from decalage.app.machine import look
 from decalage.app.options import default_config
+from decalage.app.settings import Settings
 from decalage.errors import DecalageError
 from decalage.store.models import available_pairs, find_recognizer, find_translator
 
@@ -57,9 +60,21 @@ def _disk() -> Finding:
     return Finding("disk", free_mb > 500, f"{free_mb:.0f} MB free", needed=False)
 
 
-def _config() -> Finding:
+def _config(root: click.Context) -> Finding:
+    """The settings file, as ``translate`` takes it."""
     path = default_config()
-    return Finding("settings", True, f"{path}{'' if path.is_file() else ' (none there)'}", needed=False)
+    if not path.is_file():
+        return Finding("settings", True, f"{path} (none there)")
+    try:
+        chosen = translate.make_context("translate", ["-"], parent=root).params
+        Outputs.taken(chosen)
+        settings = {name: value for name, value in chosen.items() if name not in ("given", "verbose")}
+        make_blueprint(replace(Settings(**settings), offline=True))
+    except click.ClickException as error:
+        return Finding("settings", False, error.format_message())
+    except DecalageError as error:
+        return Finding("settings", False, f"{path}: {error}")
+    return Finding("settings", True, str(path))
 
 
 def _engines() -> list[Finding]:
@@ -85,9 +100,10 @@ def _models() -> list[Finding]:
 
 
 @click.command()
-def doctor() -> int:
+@click.pass_context
+def doctor(context: click.Context) -> int:
     """Tell what works here and what is missing, with the command that mends it."""
-    findings = [_python(), _machine(), _disk(), _config(), *_engines(), *_models()]
+    findings = [_python(), _machine(), _disk(), _config(context.find_root()), *_engines(), *_models()]
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         mark = "ok     " if finding.works else ("missing" if finding.needed else "absent ")

@@ -72,9 +72,9 @@ def live(
     """  # noqa: D301 - \b keeps click from filling the lines
     told(verbose)
     where = Outputs.taken(chosen)
-    if save and not where.outputs:
+    saved = save and not where.outputs
+    if saved:
         where = replace(where, outputs=(str(_transcript()), "-"))
-        click.echo(f"decalage: transcript in {where.outputs[0]}", err=True)
     settings = Settings(**chosen, pace="realtime", words=tells_words(where.form, where.outputs))
     view = _View()
     with ExitStack() as stack:
@@ -84,6 +84,8 @@ def live(
 
         def open_input() -> AudioSource:
             view.microphone, source = open_microphone(wanted, settings)
+            if saved:
+                click.echo(f"decalage: transcript in {where.outputs[0]}", err=True)
             return source
 
         return caption(open_input, settings, where, given=wanted or "", status=view if on_screen else None)
