@@ -138,7 +138,8 @@ def test_what_is_played_is_captioned_from_its_monitor(server: SoundServer) -> No
     captions = [event for event in events if event["type"] == "caption"]
     heard = " ".join(words(" ".join(event["text"]["en"] for event in captions)))
     assert "ask not what your country can do for you ask what you can do for your country" in heard
-    assert all(event["text"]["pt"] and event["lag"] > 0 for event in captions)
+    # A machine so busy that the first sound is taken late counts from then: a lag may come out below zero.
+    assert all(event["text"]["pt"] and -1 < event["lag"] < 30 for event in captions)
     assert not [event for event in events if event["type"] in ("failure", "gap")]
 
 
@@ -239,16 +240,18 @@ def voice(require: Callable[[bool, str, str], None]) -> None:
 
 @pytest.mark.real
 @pytest.mark.usefixtures("voice")
-def test_translations_are_heard_and_how_late_they_are_is_told(server: SoundServer) -> None:
-    recorder = subprocess.Popen(
-        ["parec", "--device=speech.monitor", "--format=s16le", "--rate=16000", "--channels=1"],
-        env=server.environment,
-        stdout=subprocess.PIPE,
-    )
-    process = translate(server, "--pace", "realtime", "--speak", "--format", "jsonl", "--no-partials")
-    out, errors = process.communicate(timeout=90)
-    recorder.terminate()
-    played = np.frombuffer(recorder.communicate()[0], np.int16)
+def test_translations_are_heard_and_how_late_they_are_is_told(server: SoundServer, tmp_path: Path) -> None:
+    with (tmp_path / "heard").open("wb") as heard:
+        recorder = subprocess.Popen(
+            ["parec", "--device=speech.monitor", "--format=s16le", "--rate=16000", "--channels=1"],
+            env=server.environment,
+            stdout=heard,
+        )
+        process = translate(server, "--pace", "realtime", "--speak", "--format", "jsonl", "--no-partials")
+        out, errors = process.communicate(timeout=90)
+        recorder.terminate()
+        recorder.wait(30)
+    played = np.frombuffer((tmp_path / "heard").read_bytes(), np.int16)
     assert process.returncode == 0, errors
     *captions, summary = (json.loads(line) for line in out.splitlines())
     assert 0 < summary["voice_lag"]["p50"] < 10

@@ -111,6 +111,34 @@ def test_provisional_text_stands_until_it_settles() -> None:
     assert lines(stream.getvalue()) == ["00:00  And so, my friends."]
 
 
+def test_what_has_settled_is_never_seen_beside_what_it_was() -> None:
+    class Watched(StringIO):
+        """Keeps what has been sent after each flush."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[str] = []
+
+        def flush(self) -> None:
+            self.seen.append(self.getvalue())
+
+    stream = Watched()
+    console = Console(file=stream, width=60, height=24, force_terminal=True, highlight=False)
+    sink = TerminalSink(console, show="both", live=True)
+    for event in (
+        START,
+        partial(0, 0, en="The end", pt="O fim"),
+        caption(0, 0.9, en="The end.", pt="O fim."),
+    ):
+        sink.write(event)
+    drawn = [lines(text) for text in stream.seen]
+    settled = [shown for shown in drawn if any("+0.9" in line for line in shown)]
+    assert settled
+    assert any("…" in line for shown in drawn for line in shown)
+    assert not any("…" in line for shown in settled for line in shown)
+    sink.close()
+
+
 def test_the_cursor_is_shown_again_at_the_end() -> None:
     assert not screen(written(*RUN)).cursor.hidden
 

@@ -26,6 +26,16 @@ _REFRESH_PER_S = 4
 _NO_BREAK = "\u00a0"
 
 
+class _Now:
+    """Whatever it is at the moment it is drawn, also together with what is printed above it."""
+
+    def __init__(self, drawn: Callable[[], RenderableType]) -> None:
+        self._drawn = drawn
+
+    def __rich__(self) -> RenderableType:
+        return self._drawn()
+
+
 class TerminalSink:
     """Source above translation, time at the left, lag at the end of the last line."""
 
@@ -41,11 +51,11 @@ class TerminalSink:
         self._live = None
         if live and console.is_terminal:
             self._live = Live(
+                _Now(self._bottom),
                 console=console,
                 auto_refresh=status is not None,
                 refresh_per_second=_REFRESH_PER_S,
                 transient=True,
-                get_renderable=self._bottom,
             )
         self._echo = NoControlEcho()
         if self._live is not None:
@@ -59,10 +69,13 @@ class TerminalSink:
                 self._partials[event.index] = event
             elif isinstance(event, Settled):
                 self._partials.pop(event.index, None)
+            self._prepare(event)  # what is printed is drawn with the lines below it
+            if isinstance(event, Settled):
                 self._settled(event)
             elif isinstance(event, LanguageChanged):
                 self._console.print(Text(f"[speech in {event.language}]", "dim"))
-            self._rewrite(event)
+            if self._live is not None:
+                self._live.refresh()
         except OSError as error:
             raise self._output.refusal(error) from error
 
@@ -82,10 +95,8 @@ class TerminalSink:
             self._console.print(block, soft_wrap=not self._console.is_terminal)
             self._console.file.flush()
 
-    def _rewrite(self, event: Event) -> None:
+    def _prepare(self, event: Event) -> None:
         """The last line: provisional text where there is some, else the stream's state."""
-        if self._live is None:
-            return
         if self._partials:
             blocks = [_provisional(p, self._show, self._console.width) for p in self._partials.values()]
             self._below = Group(*blocks)
@@ -95,7 +106,6 @@ class TerminalSink:
             self._below = Text(state, "dim", no_wrap=True)
         elif event.type == "start" and self._status is None:
             self._below = Text("listening", "dim")
-        self._live.refresh()
 
     def _bottom(self) -> RenderableType:
         """What is rewritten: provisional text, then the state."""
