@@ -50,18 +50,7 @@ SECTIONS: dict[str, list[str]] = {
         "docs/bench.svg",
     ],
     "Memory a plan needs": ["-m", "scripts.measure_memory"],
-    "Contract suite, fifty times over": [
-        "-m",
-        "scripts.repeat",
-        "50",
-        "tests/runtimes/test_contract.py",
-        "tests/runtimes/test_processes.py",
-        "tests/runtimes/test_topology.py",
-        "tests/runtimes/test_foresight.py",
-        "tests/runtimes/test_workers.py",
-        "tests/runtimes/test_faults.py",
-        "tests/flow",
-    ],
+    "Contract suite, fifty times over": ["-m", "scripts.repeat", "50", "tests/runtimes/test_contract.py"],
 }
 
 
