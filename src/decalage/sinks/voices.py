@@ -122,12 +122,15 @@ class LoudSpeaker:
                     if device is None or opened != times:
                         device, opened = self._opened(sound.rate), times
                     device.write(np.ascontiguousarray(sound.samples[first : first + block, None]))
-            if device is not None:
-                with PORTAUDIO.using() as times:
-                    if opened == times:
-                        device.close()
+            with PORTAUDIO.using() as times:
+                if device is not None and opened == times:
+                    device.stop()  # when what it holds has been heard
         except (self._library.PortAudioError, ValueError) as error:
             raise OutputError(f"no sound can be played: {one_line(error)}") from error
+        finally:
+            with PORTAUDIO.using() as times:
+                if device is not None and opened == times:
+                    device.close()
 
     def stop(self) -> None:
         self._stopped.set()
