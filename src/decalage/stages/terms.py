@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from decalage.config import Term
 from decalage.stages.sentences import sentences
@@ -45,7 +46,7 @@ def translated(text: str, translate: Translate, terms: Sequence[Term], target: s
     """``translate(text)`` with the translations that ``terms`` give into ``target``."""
     if not any(_pattern(term.text).search(text) for term in terms):
         return translate(text)
-    return " ".join(_sentence(each, translate, terms, target) for each in sentences(text)) or translate(text)
+    return " ".join(_sentence(each, translate, terms, target) for each in sentences(text))
 
 
 def _sentence(text: str, translate: Translate, terms: Sequence[Term], target: str) -> str:
@@ -94,6 +95,7 @@ def _as_there(wanted: str, match: re.Match[str]) -> str:
     return wanted[:1].upper() + wanted[1:] if match.start() == 0 else wanted
 
 
+@lru_cache(maxsize=8192)
 def _pattern(words: str, *, ending: int = 0) -> re.Pattern[str]:
     """``words`` as whole words, in any case and with any space between them."""
     inner = r"\s+".join(re.escape(word) for word in words.split())
