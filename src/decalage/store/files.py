@@ -18,6 +18,8 @@ from decalage.errors import ModelDamagedError, ModelMissingError
 
 _BLOCK = 1 << 20
 _STAMPS = "verified.json"
+_PUBLISHED = "published.json"
+"""Beside the files of a model: name → SHA-256, as they came."""
 
 
 def cache_folder() -> Path:
@@ -56,6 +58,21 @@ def verify(folder: Path, hashes: Mapping[str, str], mend: str) -> None:
         fresh[str(path)] = stamp
     if fresh:
         _write_stamps({**stamps, **fresh})
+
+
+def publish(folder: Path) -> None:
+    """Note the hashes of all that is in ``folder``."""
+    hashes = {path.name: sha256(path) for path in folder.iterdir() if path.is_file()}
+    (folder / _PUBLISHED).write_text(json.dumps(hashes), "utf-8")
+
+
+def verify_published(folder: Path, mend: str) -> None:
+    """``verify`` against what ``publish`` noted; without the note too it raises ``ModelDamagedError``."""
+    try:
+        hashes = json.loads((folder / _PUBLISHED).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelDamagedError(f"{folder} is incomplete; run: {mend}") from error
+    verify(folder, hashes, mend)
 
 
 def join(target: Path, parts: Mapping[str, Iterable[Path]], hashes: Mapping[str, str], mend: str) -> None:

@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from decalage.errors import ModelDamagedError, ModelMissingError, UnsupportedPairError
-from decalage.store.files import cache_folder, verify, whole_folder
+from decalage.store.files import cache_folder, publish, verify_published, whole_folder
 from decalage.store.sentencepiece import tokenizer_json
 
 _SERVER = "https://firefox.settings.services.mozilla.com/v1"
 _RECORDS = "buckets/main/collections/translations-models/records"
 _KINDS = {"model", "lex", "vocab"}
-_PUBLISHED = "published.json"
-"""Kept beside the files: name → SHA-256, as the server had it."""
 _TIMEOUT_S = 20.0
 
 
@@ -45,11 +43,7 @@ def find_cached(source: str, target: str) -> Path | None:
     if not folder.is_dir():
         return None
     mend = f"decalage models add firefox:{source}-{target} --again"
-    try:
-        published = json.loads((folder / _PUBLISHED).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelDamagedError(f"{folder} is incomplete; run: {mend}") from error
-    verify(folder, published, mend)
+    verify_published(folder, mend)
     return folder
 
 
@@ -67,20 +61,16 @@ def add_direction(source: str, target: str) -> Path:
         raise ModelMissingError(f"{server} does not answer as a model server; try again later") from error
     folder = folder_of(source, target)
     with whole_folder(folder) as temporary:
-        published = {}
         for record in records:
             attachment, name = record["attachment"], Path(record["name"]).name
             data = _get(f"{base}/{attachment['location'].lstrip('/')}")
-            digest = hashlib.sha256(data).hexdigest()
-            if digest != attachment["hash"]:
+            if hashlib.sha256(data).hexdigest() != attachment["hash"]:
                 raise ModelDamagedError(f"{name} arrived damaged; run the command again")
             (temporary / name).write_bytes(data)
-            published[name] = digest
             if record["fileType"] == "vocab":
                 body = json.dumps(tokenizer_json(data), ensure_ascii=False)
                 (temporary / "tokenizer.json").write_text(body, "utf-8")
-                published["tokenizer.json"] = hashlib.sha256(body.encode()).hexdigest()
-        (temporary / _PUBLISHED).write_text(json.dumps(published), "utf-8")
+        publish(temporary)
     return folder
 
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
 
-from decalage.errors import ModelDamagedError, ModelMissingError, UsageError
+from decalage.errors import ModelMissingError, UsageError
 from decalage.languages import LANGUAGES, primary
-from decalage.store.files import cache_folder, sha256, verify, whole_folder
+from decalage.store.files import cache_folder, publish, verify_published, whole_folder
 from decalage.store.hub import fetch, offline_by_environment
 from decalage.store.sentencepiece import tokenizer_json
 
@@ -28,8 +28,6 @@ _OPUS_REPOSITORY = "gaudi/opus-mt-{source}-{target}-ctranslate2"
 _NLLB_REPOSITORY = "JustFrederik/nllb-200-distilled-600M-ct2-int8"
 _MADE = "made.json"
 """Where it was taken from."""
-_PUBLISHED = "published.json"
-"""Kept beside the files: name → SHA-256, as they came."""
 _CONFIG, _WEIGHTS, _TOKENIZER, _VOCABULARY = "config.json", "model.bin", "tokenizer.json", "source.spm"
 
 
@@ -141,11 +139,7 @@ def _pairs(model: Wanted) -> list[tuple[str, str]]:
 
 
 def _verified(model: Wanted) -> Path:
-    try:
-        published = json.loads((model.folder / _PUBLISHED).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelDamagedError(f"{model.folder} is incomplete; run: {model.mend()}") from error
-    verify(model.folder, published, model.mend())
+    verify_published(model.folder, model.mend())
     return model.folder
 
 
@@ -169,5 +163,4 @@ def _complete(folder: Path, model: Wanted) -> None:
             f"what there is of {model.name} is no model converted for CTranslate2: "
             f"{', '.join(needed)} missing; name another with --from"
         )
-    published = {path.name: sha256(path) for path in folder.iterdir() if path.is_file()}
-    (folder / _PUBLISHED).write_text(json.dumps(published), "utf-8")
+    publish(folder)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from decalage.errors import MissingPartError, ModelDamagedError
-from decalage.store.files import cache_folder, sha256, verify, whole_folder
+from decalage.store.files import cache_folder, publish, verify_published, whole_folder
 from decalage.store.graphs import Following, decoder_graph, encoder_graph
 from decalage.store.products import signed_weights_are_exact
 from decalage.store.weights import UnreadableWeightsError, Weights, read_weights
@@ -23,8 +23,6 @@ _FORM = 5
 """Raised when the graphs change: what was prepared before is not used then."""
 _MADE = "made.json"
 """In which form, and of which model."""
-_PUBLISHED = "published.json"
-"""Name → SHA-256 of what was prepared."""
 
 
 def find_quantized(folder: Path) -> Path:
@@ -57,8 +55,7 @@ def _prepare(folder: Path, target: Path, *, signed: bool) -> None:
         np.save(temporary / "embeddings.npy", weights.floats("decoder/embeddings/weight").astype(np.float16))
         np.save(temporary / "positions.npy", weights.floats("decoder/position_encodings/encodings"))
         (temporary / _MADE).write_text(json.dumps({"form": _FORM, "model": _place(folder)}), "utf-8")
-        published = {path.name: sha256(path) for path in temporary.iterdir()}
-        (temporary / _PUBLISHED).write_text(json.dumps(published), "utf-8")
+        publish(temporary)
 
 
 def _following(folder: Path, weights: Weights) -> Following:
@@ -95,9 +92,8 @@ def _place(folder: Path) -> str:
 def _is_whole(target: Path) -> bool:
     """Whether every file is as it was written."""
     try:
-        published = json.loads((target / _PUBLISHED).read_text("utf-8"))
-        verify(target, published, "it is made again")
-    except (OSError, ValueError, ModelDamagedError) as error:
+        verify_published(target, "it is made again")
+    except ModelDamagedError as error:
         logger.warning("what was prepared in %s is damaged: %s", target, error)
         return False
     return True
