@@ -22,6 +22,8 @@ from decalage.store.models import available_pairs, find_recognizer, find_transla
 
 MEMORY_NEEDED_MB = 1000
 """Megabytes of free memory below which the base model and its buffers may not fit."""
+_PAIRS_TOLD = 20
+"""One model of many languages alone makes thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ def _engines() -> list[Finding]:
 
 
 def _models() -> list[Finding]:
-    pairs = ", ".join(f"{source}→{target}" for source, target in available_pairs()) or "none"
+    found = [f"{source}→{target}" for source, target in available_pairs()]
+    more = f" and {len(found) - _PAIRS_TOLD} more" if len(found) > _PAIRS_TOLD else ""
+    pairs = ", ".join(found[:_PAIRS_TOLD]) + more or "none"
     return [
         _try("voice activity", lambda: f"{shared_vad().path.name} loads"),
         _try("model base", lambda: str(find_recognizer("base", offline=True))),
