@@ -14,6 +14,7 @@ import numpy as np
 from decalage.app.bench.quality import word_errors
 from decalage.app.evaluate.bootstrap import Words
 from decalage.audio import Samples
+from decalage.events import Caption
 from decalage.sources.file import FileSource
 
 LONGEST_S = 27.0
@@ -64,6 +65,11 @@ def gold(language: str, limit: int | None = None, longest_s: float = LONGEST_S) 
         Recording(folder / row["path"], language[:2], row["transcript"], decode(folder / row["path"]))
         for row in chosen
     ]
+
+
+def joined(captions: Sequence[Caption], language: str) -> str:
+    """All that the captions say in ``language``."""
+    return " ".join(each.text.get(language, "") for each in captions)
 
 
 class WordErrors:

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from decalage import Caption, Interpreter, Settings
+from decalage import Interpreter, Settings
 from decalage.app.evaluate.bootstrap import difference_interval
 from decalage.app.evaluate.translations import score
 from decalage.app.terms import read_terms
 from decalage.config import Term
-from scripts.evaluation import WordErrors, rows, speech_folder, table
+from scripts.evaluation import WordErrors, joined, rows, speech_folder, table
 
 _TERMS = Path(__file__).with_name("names.txt")
 _TARGET = "pt"
@@ -36,16 +36,22 @@ class Answer:
     translated: str
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A recording with what was made of it either way."""
+
+    row: dict[str, Any]
+    without: Answer
+    with_terms: Answer
+
+
 def answers(recordings: Sequence[dict[str, Any]], terms: tuple[Term, ...]) -> list[Answer]:
     """All of ``recordings`` through one program."""
     found = []
     with Interpreter(settings=Settings(targets=(_TARGET,), terms=terms, offline=True)) as interpreter:
         for row in recordings:
-            captions: list[Caption] = list(interpreter.translate(speech_folder() / row["path"]))
-            joined = {
-                code: " ".join(each.text.get(code, "") for each in captions) for code in ("en", _TARGET)
-            }
-            found.append(Answer(joined["en"], joined[_TARGET]))
+            captions = list(interpreter.translate(speech_folder() / row["path"]))
+            found.append(Answer(joined(captions, "en"), joined(captions, _TARGET)))
     return found
 
 
@@ -78,20 +84,26 @@ def main() -> None:
         written = (_written(term, at, without), _written(term, at, with_terms))
         lines.append((term.text, term.into(_TARGET), count, *heard, *written))
     lines.append(("all", "", *(sum(int(str(line[column])) for line in lines) for column in range(2, 7))))
-    head = ("name", "wanted", "said", "heard without", "with", "in the translation without", "with")
+    head: Sequence[str] = (
+        "name",
+        "wanted",
+        "said",
+        "heard without",
+        "with",
+        "in the translation without",
+        "with",
+    )
     print(table(head, lines))
     named = [any(said(term, row) for term in terms) for row in recordings]
     print(f"\n{sum(named)} of {len(recordings)} recordings have a name in them\n")
-    print(table(("recordings", "words", "WER % without", "with", "95 % of the difference"), [
-        _words("all", recordings, without, with_terms, [True] * len(named)),
-        _words("with a name", recordings, without, with_terms, named),
-        _words("without", recordings, without, with_terms, [not each for each in named]),
-    ]))  # fmt: skip
+    compared = [Compared(*each) for each in zip(recordings, without, with_terms, strict=True)]
+    having = [each for each, has in zip(compared, named, strict=True) if has]
+    others = [each for each, has in zip(compared, named, strict=True) if not has]
+    head = ("recordings", "words", "WER % without", "with", "95 % of the difference")
+    print(table(head, [_words("all", compared), _words("with a name", having), _words("without", others)]))
     print()
-    print(table(("recordings with a translation", "chrF without", "with"), [
-        _chrf("all", recordings, without, with_terms, [True] * len(named)),
-        _chrf("with a name", recordings, without, with_terms, named),
-    ]))  # fmt: skip
+    head = ("recordings with a translation", "chrF without", "with")
+    print(table(head, [_chrf("all", compared), _chrf("with a name", having)]))
 
 
 def _heard(term: Term, at: Sequence[int], found: Sequence[Answer]) -> int:
@@ -102,37 +114,22 @@ def _written(term: Term, at: Sequence[int], found: Sequence[Answer]) -> int:
     return sum(times(term.into(_TARGET), found[number].translated) for number in at)
 
 
-def _words(
-    title: str,
-    recordings: Sequence[dict[str, Any]],
-    without: Sequence[Answer],
-    with_terms: Sequence[Answer],
-    chosen: Sequence[bool],
-) -> tuple[object, ...]:
+def _words(title: str, chosen: Sequence[Compared]) -> tuple[object, ...]:
     before, after = WordErrors("en"), WordErrors("en")
-    for row, one, other, wanted in zip(recordings, without, with_terms, chosen, strict=True):
-        if wanted:
-            before.add(row["transcript"], one.heard)
-            after.add(row["transcript"], other.heard)
+    for each in chosen:
+        before.add(each.row["transcript"], each.without.heard)
+        after.add(each.row["transcript"], each.with_terms.heard)
     interval = difference_interval(before.counted, after.counted)
     told = "–" if interval is None else f"{interval[0]:+.2f} … {interval[1]:+.2f}"
     return title, sum(before.words), before.rate, after.rate, told
 
 
-def _chrf(
-    title: str,
-    recordings: Sequence[dict[str, Any]],
-    without: Sequence[Answer],
-    with_terms: Sequence[Answer],
-    chosen: Sequence[bool],
-) -> tuple[object, ...]:
-    at = [number for number, row in enumerate(recordings) if chosen[number] and row["translation"]]
-    references = [recordings[number]["translation"] for number in at]
-    values = []
-    for found in (without, with_terms):
-        scored = score("chrf", [found[number].translated for number in at], references)
-        values.append("–" if scored is None else f"{scored.value:.1f}")
-    return f"{title} ({len(at)})", *values
+def _chrf(title: str, chosen: Sequence[Compared]) -> tuple[object, ...]:
+    judged = [each for each in chosen if each.row["translation"]]
+    references = [each.row["translation"] for each in judged]
+    made = ([each.without.translated for each in judged], [each.with_terms.translated for each in judged])
+    scores = [score("chrf", texts, references) for texts in made]
+    return f"{title} ({len(judged)})", *("–" if each is None else f"{each.value:.1f}" for each in scores)
 
 
 if __name__ == "__main__":

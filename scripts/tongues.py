@@ -19,7 +19,7 @@ from decalage.app.evaluate.translations import score
 from decalage.audio import SAMPLE_RATE
 from decalage.config import RecognizerOptions
 from decalage.speech import Transcript, Utterance
-from scripts.evaluation import WordErrors, decode, rows, speech_folder, table
+from scripts.evaluation import WordErrors, decode, joined, rows, speech_folder, table
 
 
 def captions(recordings: Sequence[dict[str, Any]], settings: Settings) -> list[list[Caption]]:
@@ -45,11 +45,6 @@ def several(recordings: Sequence[dict[str, Any]], targets: tuple[str, ...]) -> l
         return found
     finally:
         runtime.close()
-
-
-def joined(found: Sequence[Caption], language: str) -> str:
-    """All that the captions say in ``language``."""
-    return " ".join(each.text.get(language, "") for each in found)
 
 
 def whispers_english(recordings: Sequence[dict[str, Any]]) -> list[str]:
