@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -175,6 +176,28 @@ def test_stopping_ends_it_while_it_is_heard_and_while_it_is_lost() -> None:
     assert len(tried) == 3
 
 
+class Quiet(BaseHTTPRequestHandler):
+    """Answers without a word on the screen."""
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class Folder(Quiet, SimpleHTTPRequestHandler):
+    """Serves a folder."""
+
+
+@contextmanager
+def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server that runs while the block does."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
 @pytest.fixture
 def aac() -> bytes:
     """Twelve seconds of a rising tone, without a word on how long that is."""
@@ -195,7 +218,7 @@ def aac() -> bytes:
 def test_a_server_that_drops_its_listeners_is_heard_on(aac: bytes) -> None:
     requests: list[str] = []
 
-    class Radio(BaseHTTPRequestHandler):
+    class Radio(Quiet):
         """Half of the sound, then gone; to the second listener the other half; to the third nothing."""
 
         def do_GET(self) -> None:
@@ -210,20 +233,12 @@ def test_a_server_that_drops_its_listeners_is_heard_on(aac: bytes) -> None:
             self.end_headers()
             self.wfile.write(part)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Radio)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        source = UrlSource(f"http://127.0.0.1:{server.server_port}/radio.aac", clock=Leaping())
+    with serving(Radio) as address:
+        source = UrlSource(f"{address}/radio.aac", clock=Leaping())
         chunks = []
         with pytest.raises(DamagedInputError, match=r"was lost after 1\d\.\d s and is not back"):
             for chunk in source:
                 chunks.append(chunk)  # noqa: PERF402 - kept when it raises
-    finally:
-        server.shutdown()
-        server.server_close()
     assert len(requests) > 2
     holes = [after.first - before.first - len(before.samples) for before, after in itertools.pairwise(chunks)]
     assert sum(hole > 0 for hole in holes) == 1
@@ -242,7 +257,7 @@ def test_a_leap_of_the_streams_clock_is_a_hole() -> None:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
-    class Segments(BaseHTTPRequestHandler):
+    class Segments(Quiet):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "video/mp2t")
@@ -250,16 +265,8 @@ def test_a_leap_of_the_streams_clock_is_a_hole() -> None:
             self.end_headers()
             self.wfile.write(written.getvalue())
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Segments)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        chunks = list(FileSource(f"http://127.0.0.1:{server.server_port}/talk.ts"))
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Segments) as address:
+        chunks = list(FileSource(f"{address}/talk.ts"))
     holes = [after.first - before.first - len(before.samples) for before, after in itertools.pairwise(chunks)]
     (hole,) = [hole for hole in holes if hole]
     assert hole / SAMPLE_RATE == pytest.approx(5, abs=0.1)
@@ -286,16 +293,7 @@ def test_a_playlist_of_segments_is_heard(tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     assert len(list(tmp_path.glob("*.ts"))) > 2
 
-    class Folder(SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Folder, directory=str(tmp_path)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        chunks = list(UrlSource(f"http://127.0.0.1:{server.server_port}/talk.m3u8"))
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(partial(Folder, directory=str(tmp_path))) as address:
+        chunks = list(UrlSource(f"{address}/talk.m3u8"))
     assert [chunk.first for chunk in chunks] == [number * 1600 for number in range(len(chunks))]
     assert sum(len(chunk.samples) for chunk in chunks) / SAMPLE_RATE == pytest.approx(9, abs=0.2)
