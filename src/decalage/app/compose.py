@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
-from decalage.app.directions import find_directions
+from decalage.app.directions import Directions, find_directions
 from decalage.app.machine import Machine, has_gpu, look
 from decalage.app.memory import check_memory
 from decalage.app.settings import AUTO, Settings
@@ -126,10 +126,13 @@ def make_runtime(
     return runtime
 
 
-def make_blueprint(settings: Settings, machine: Machine | None = None) -> ModelBlueprint:
+def make_blueprint(
+    settings: Settings, machine: Machine | None = None, *, directions: Directions | None = None
+) -> ModelBlueprint:
     """Checks all of ``settings`` and finds the models they ask for, without loading them.
 
-    Settings that ``machine``, this one by default, has no memory for are refused too.
+    Settings that ``machine``, this one by default, has no memory for are refused too. ``directions``:
+    the ways of translation, where they are not to be those of the settings' languages alone.
     Raises ``UnsupportedPairError``, ``UsageError`` and ``MissingPartError``.
     """
     if settings.runtime not in RUNTIMES:
@@ -142,7 +145,8 @@ def make_blueprint(settings: Settings, machine: Machine | None = None) -> ModelB
     if options.source not in (AUTO, *known):
         heard = ", ".join(known) if len(known) < 10 else f"{len(known)} others"
         raise UsageError(f"model {settings.model} does not hear {options.source!r}; it hears {heard}")
-    directions = find_directions(options.source, options.targets, hears_others=len(known) > 1)
+    if directions is None:
+        directions = find_directions(options.source, options.targets, hears_others=len(known) > 1)
     check_memory(settings, path, machine or look(), directions.values())
     return ModelBlueprint(
         recognizer_path=path,

@@ -1,0 +1,1 @@
+"""The server: sessions and their protocol without sockets, and the sockets at the edge."""
