@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "decalage"
 MODULES = sorted(ROOT.rglob("*.py"))
 
-WORDS = {"audio", "speech", "events", "config", "errors", "clock", "contracts", "languages"}
+WORDS = {"audio", "speech", "events", "wire", "config", "errors", "clock", "contracts", "languages"}
 BELOW = {
     "flow": set(),
     "stages": {"flow"},
@@ -33,6 +33,16 @@ CONCURRENT = (
     "flow/renewal.py",
     "runtimes/",
     "testing/",
+    "app/server/sockets.py",  # the server's edge: one event loop
+    "app/server/connections.py",
+    "app/server/reader.py",
+    "app/server/web.py",
+    "app/server/running.py",
+    "app/commands/serve.py",  # begins and ends it
+    "app/server/uploads.py",  # a client has its time
+    "app/server/off_loop.py",  # a thread for what blocks
+    "app/server/file_desk.py",  # waits for a turn, and sees a client leave
+    "app/client/",  # one event loop for the connection, one thread for the sound
     "app/bench/launch.py",  # each cell of a benchmark in a fresh process
     "app/bench/machine.py",  # counts the threads of a runtime, starts none
     "stages/firefox.py",  # keeps the thread that loaded the library
@@ -42,8 +52,8 @@ CONCURRENT = (
 )
 
 ADAPTERS = {
-    "av": ("sources/file.py", "sinks/video.py"),
-    "soxr": ("sources/file.py", "sources/microphone.py"),
+    "av": ("sources/file.py", "sources/packets.py", "sinks/video.py"),
+    "soxr": ("sources/file.py", "sources/packets.py", "sources/microphone.py"),
     "sounddevice": ("sources/portaudio.py", "sinks/voices.py"),
     "piper": ("sinks/voices.py",),
     "ctranslate2": ("stages/whisper_ctranslate2.py", "stages/marian.py", "app/machine.py"),
@@ -72,6 +82,12 @@ ADAPTERS = {
         "app/commands/evaluate.py",
     ),
     "matplotlib": ("app/bench/plot.py",),
+    "starlette": ("app/server/",),
+    "uvicorn": ("app/server/running.py",),
+    "segno": ("app/server/pages.py",),
+    "prometheus_client": ("app/server/metrics.py",),
+    "python_multipart": ("app/server/forms.py",),
+    "websockets": ("app/client/socket.py",),
     "pysubs2": ("sinks/subtitles.py",),
     "tomlkit": ("app/advise/save.py",),
     "click": ("app/cli.py", "app/options.py", "app/commands/"),
@@ -97,7 +113,7 @@ def imports(path: Path) -> Iterator[str]:
 def test_imports_point_down(path: Path) -> None:
     parts = path.relative_to(ROOT).parts
     if len(parts) == 1:
-        allowed = WORDS | {"app"} if path.stem in ("__init__", "__main__") else WORDS
+        allowed = WORDS | {"app"} if path.stem in ("__init__", "__main__", "client") else WORDS
     else:
         allowed = WORDS | BELOW[parts[0]] | {parts[0]}
     for module in imports(path):

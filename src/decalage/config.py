@@ -60,6 +60,8 @@ class SegmenterOptions:
     """End silence once the text of the pause says that the sentence is over; None as any other."""
     open_silence_s: float | None = None
     """End silence once the text of the pause says that the sentence goes on; None as any other."""
+    activity: bool = False
+    """Whether it is told when somebody begins to speak and stops."""
     clauses: bool = False
     """Whether an utterance ends at an earlier pause once the text that follows shows that a sentence
     ended there."""

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from decalage.audio import AudioChunk, Samples
 from decalage.config import RecognizerOptions, SegmenterOptions, StreamOptions
 from decalage.events import Event, StreamEvent
-from decalage.speech import Rejection, Segment, Transcript, Translation, Utterance
+from decalage.speech import Cut, Rejection, Transcript, Translation, Utterance
 
 
 class VoiceActivityDetector(Protocol):
@@ -36,11 +36,15 @@ class Segmenter(Protocol):
     Not safe for threads: a runtime calls it from one place at a time.
     """
 
-    def feed(self, chunk: AudioChunk) -> list[Segment]:
+    def feed(self, chunk: AudioChunk) -> list[Cut]:
         """The segments completed by ``chunk``; chunks follow each other without holes."""
         ...
 
-    def miss(self, first: int, length: int, *, captured: bool) -> list[Segment]:
+    def flush(self) -> list[Cut]:
+        """What is open ends here, if it was speech; sound may go on."""
+        ...
+
+    def miss(self, first: int, length: int, *, captured: bool) -> list[Cut]:
         """Sound ``first`` … ``first + length`` will never come: close what is open, then a gap."""
         ...
 
@@ -48,7 +52,7 @@ class Segmenter(Protocol):
         """What was recognized in a provisional utterance; may come late, or never."""
         ...
 
-    def finish(self) -> list[Segment]:
+    def finish(self) -> list[Cut]:
         """No more sound: what was open, if it was speech."""
         ...
 
@@ -135,6 +139,10 @@ class Stream(Protocol):
         At ``pace="max"`` waits for room; a live stream never waits: what does not fit becomes a
         declared gap.
         """
+        ...
+
+    def flush(self) -> None:
+        """Settle what has been said so far without waiting for silence; sound may go on. Returns at once."""
         ...
 
     def finish(self) -> None:

@@ -6,12 +6,17 @@
     ├── UsageError                 exit 2: what was asked cannot be done
     │   ├── UnsupportedPairError   no model translates this pair of languages
     │   ├── InputError             the sound cannot be opened or holds no audio
-    │   └── OutputError            captions cannot be written there
+    │   ├── OutputError            captions cannot be written there
+    │   └── UnreachableError       no server answers at that address
     ├── MissingPartError           exit 3: a model, device or extra is not here
     │   ├── ModelMissingError
     │   └── ModelDamagedError      a file's hash is not the one that was published
     ├── DamagedInputError          exit 1: sound stopped decoding part of the way
     ├── IncompleteError            exit 1: some speech was not captioned
+    ├── ServerError                exit 1: a server failed; ``code`` is the protocol's
+    │   ├── ServerRefusalError     exit 2: it does not take what was asked for, or whom
+    │   └── ConnectionLostError    it was not reached again while the session could be resumed
+    ├── MalformedEventError        an object of JSON is not the event that it says it is
     ├── EngineError                a recognizer or translator failed on one utterance
     └── ClosedError                used after it was closed
         ├── StreamFinishedError    fed after finish()
@@ -47,6 +52,10 @@ class OutputError(UsageError):
     """Raised when a sink cannot be written: check the folder, its rights and free space."""
 
 
+class UnreachableError(UsageError):
+    """Raised at start when no server answers: check the address and that ``decalage serve`` runs there."""
+
+
 class MissingPartError(DecalageError):
     """Raised when something optional is not installed; the message names the command that installs it."""
 
@@ -67,6 +76,32 @@ class DamagedInputError(DecalageError):
 
 class IncompleteError(DecalageError):
     """Raised after the last caption when some speech failed or was dropped; names each piece."""
+
+
+class ServerError(DecalageError):
+    """Raised when a server failed, or gave up a session that went well so far."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+        """As in the protocol, section "Errors and close codes"."""
+
+    def __reduce__(self) -> tuple[type[ServerError], tuple[str, str]]:
+        return type(self), (str(self), self.code)
+
+
+class ServerRefusalError(ServerError):
+    """Raised when a server does not take what was asked for: the message says what it wants."""
+
+    exit_code = 2
+
+
+class ConnectionLostError(ServerError):
+    """Raised when a lost connection was not had again, or its session not: what was said since is lost."""
+
+
+class MalformedEventError(DecalageError):
+    """Raised when a field of an event is missing or of another type: both sides want the same version."""
 
 
 class EngineError(DecalageError):

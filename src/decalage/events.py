@@ -68,6 +68,24 @@ class LanguageChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Somebody speaks; told where it was asked for."""
+
+    type: ClassVar[str] = "speech_started"
+    time: float
+    """Of the first speech, before the utterance's ``start`` in no case."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """Nobody speaks any more; told where it was asked for."""
+
+    type: ClassVar[str] = "speech_stopped"
+    time: float
+    """End of the last speech."""
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """When each step of one utterance began and ended."""
 
@@ -170,10 +188,10 @@ class Summary:
     latency: Spread | None
     lag: Spread | None
     dropped_s: float
-    cpu_percent: float
-    """100 × CPU seconds of the process tree / (wall × cores)."""
-    memory_mb: float
-    """Peak proportional set size of the process tree (Linux), else peak resident set."""
+    cpu_percent: float | None
+    """100 × CPU seconds of the process tree / (wall × cores); None: the process serves others too."""
+    memory_mb: float | None
+    """Peak proportional set size of the process tree (Linux), else peak resident set; None as above."""
     cold_start_s: float
     """Seconds from the command to the first sample accepted: models loaded."""
     damaged: str | None = None
@@ -183,10 +201,11 @@ class Summary:
 
 
 Settled: TypeAlias = Caption | Failure | Rejected | Gap
-StreamEvent: TypeAlias = Settled | Partial | LanguageChanged
+StreamEvent: TypeAlias = Settled | Partial | LanguageChanged | SpeechStarted | SpeechStopped
 Event: TypeAlias = Start | StreamEvent | Summary
 
-_OMIT_WHEN_EMPTY = {"errors", "damaged", "text", "words", "voice_lag"}
+OMITTED_WHEN_EMPTY = frozenset({"errors", "damaged", "text", "words", "voice_lag"})
+"""Fields that stand in the published form only when set."""
 _TIME_DIGITS = 4
 
 
@@ -207,6 +226,6 @@ def as_json(event: Event) -> dict[str, Any]:
     ``voice_lag`` and a failure's ``text`` stand only when set.
     """
     body = {
-        key: _plain(value) for key, value in asdict(event).items() if value or key not in _OMIT_WHEN_EMPTY
+        key: _plain(value) for key, value in asdict(event).items() if value or key not in OMITTED_WHEN_EMPTY
     }
     return {"type": event.type, **body}

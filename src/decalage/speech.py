@@ -86,8 +86,20 @@ class MissingSound:
         return seconds(self.first + self.length)
 
 
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Somebody began to speak, or has stopped; it takes no index."""
+
+    speaking: bool
+    time: float
+    """Seconds on the stream clock, of the first or past the last speech sample."""
+
+
 Segment: TypeAlias = Utterance | MissingSound
 """What a segmenter cuts a stream into, beside plain non-speech."""
+
+Cut: TypeAlias = Segment | Activity
+"""What a segmenter tells of a stream."""
 
 
 @dataclass(frozen=True, slots=True)

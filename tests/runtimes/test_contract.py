@@ -14,7 +14,7 @@ from decalage.config import StreamOptions
 from decalage.contracts import AudioSource, Runtime, Stream
 from decalage.errors import RuntimeClosedError, StreamFinishedError
 from decalage.events import Caption, Failure, Gap
-from decalage.speech import Segment
+from decalage.speech import Cut
 from decalage.testing import ManualClock
 from decalage.testing.engines import (
     FakeBlueprint,
@@ -107,7 +107,7 @@ def test_nothing_is_segmented_after_close(name: str) -> None:
     asked: list[int] = []
 
     class Asked(FakeSegmenter):
-        def feed(self, chunk: AudioChunk) -> list[Segment]:
+        def feed(self, chunk: AudioChunk) -> list[Cut]:
             asked.append(chunk.first)
             return super().feed(chunk)
 
@@ -124,6 +124,36 @@ def test_nothing_is_segmented_after_close(name: str) -> None:
 def test_no_speech_is_rejected_in_its_place(name: str) -> None:
     with running(name, FakeBlueprint(FakeRecognizer(rejected={2}))) as runtime:
         assert texts(interpret(runtime, [1, 2, 3])) == ["word 1", "rejected", "word 3"]
+
+
+def test_a_flush_settles_what_was_said_and_sound_may_follow(name: str) -> None:
+    with running(name) as runtime:
+        stream = runtime.open(StreamOptions())
+        stream.feed(AudioChunk(0, tone(5)))
+        stream.flush()
+        reader = iter(stream)
+        assert texts([next(reader)]) == ["word 5"]
+        stream.feed(AudioChunk(len(tone(5)), tone(5)))
+        stream.finish()
+        assert texts(list(reader)) == ["word 5"]
+
+
+def test_languages_change_with_the_next_utterance(name: str) -> None:
+    gate = Gate()
+    with running(name, FakeBlueprint(FakeRecognizer(gates={1: gate}))) as runtime:
+        stream = runtime.open(StreamOptions(targets=("pt",)))
+        stream.feed(speech([1]))
+        gate.wait_inside(1)
+        stream.choices.change(StreamOptions(targets=("pt", "es")))
+        gate.open()
+        reader = iter(stream)
+        first = next(reader)
+        stream.feed(AudioChunk(len(speech([1]).samples), speech([2]).samples))
+        stream.finish()
+        (second,) = reader
+    assert isinstance(first, Caption)
+    assert isinstance(second, Caption)
+    assert [set(first.text), set(second.text)] == [{"en", "pt"}, {"en", "pt", "es"}]
 
 
 def test_the_last_word_is_settled_by_finish_without_a_silence_after_it(name: str) -> None:
@@ -186,7 +216,7 @@ def test_a_stream_with_a_backlog_does_not_starve_another(name: str) -> None:
     class Telling(FakeSegmenter):
         """Passes ``cut`` after the slices of the second stream have been taken."""
 
-        def finish(self) -> list[Segment]:
+        def finish(self) -> list[Cut]:
             cut.pass_through()
             return super().finish()
 
@@ -363,7 +393,7 @@ def test_at_full_speed_no_latency_is_claimed(name: str) -> None:
 
 def test_a_broken_segmenter_ends_the_stream_with_a_failure(name: str) -> None:
     class Broken(FakeSegmenter):
-        def feed(self, chunk: AudioChunk) -> list[Segment]:
+        def feed(self, chunk: AudioChunk) -> list[Cut]:
             if chunk.start >= 0.4:
                 raise RuntimeError("no such state")
             return super().feed(chunk)
@@ -441,7 +471,7 @@ def test_a_stream_abandoned_while_it_is_cut_rests(name: str) -> None:
         stream = runtime.open(StreamOptions())
 
         class Leaving(FakeSegmenter):
-            def finish(self) -> list[Segment]:
+            def finish(self) -> list[Cut]:
                 stream.abandon("the reader left")
                 return super().finish()
 

@@ -12,7 +12,7 @@ from decalage.audio import AudioChunk
 from decalage.config import RecognizerOptions, StreamOptions
 from decalage.events import Caption, Partial, Settled, StreamEvent
 from decalage.flow.trace import Depth, Mark, Span, Trace
-from decalage.speech import Rejection, Segment, Transcript, Utterance
+from decalage.speech import Cut, Rejection, Transcript, Utterance
 from decalage.testing import ManualClock
 from decalage.testing.engines import (
     FakeBlueprint,
@@ -94,7 +94,7 @@ class Recalling(ForeseeingSegmenter):
         self._pause: Utterance | None = None
         self._told = False
 
-    def feed(self, chunk: AudioChunk) -> list[Segment]:
+    def feed(self, chunk: AudioChunk) -> list[Cut]:
         if self._told and self._pause is not None:
             final, self._pause = replace(self._pause, revision=9, final=True, paused=False), None
             return [final]
@@ -108,7 +108,7 @@ class Recalling(ForeseeingSegmenter):
         super().hint(index, revision, transcript)
         self._told = self._pause is not None and revision > self._pause.revision
 
-    def finish(self) -> list[Segment]:
+    def finish(self) -> list[Cut]:
         return []
 
 

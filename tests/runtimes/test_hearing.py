@@ -22,27 +22,27 @@ def hear(hearing: Hearing, index: int, seconds: float, language: str, revision: 
 
 
 def test_speech_is_evidence_once_however_often_it_is_heard() -> None:
-    hearing = Hearing(AUTO)
+    hearing = Hearing()
     for revision in range(5):
         hear(hearing, 0, 1.0, "pt", revision)
-    assert hearing.options().likely is None
+    assert hearing.options(AUTO).likely is None
     hear(hearing, 0, 2.0, "pt", 5)
-    assert hearing.options().likely == "pt"
+    assert hearing.options(AUTO).likely == "pt"
     hear(hearing, 1, 2.0, "en")
     hear(hearing, 1, 2.0, "en", 1)
-    assert hearing.options().likely == "pt"
+    assert hearing.options(AUTO).likely == "pt"
     hear(hearing, 2, 1.5, "en")
-    assert hearing.options().likely == "en"
+    assert hearing.options(AUTO).likely == "en"
 
 
 def test_a_named_language_stays() -> None:
-    hearing = Hearing(RecognizerOptions(language="pt"))
+    hearing, wanted = Hearing(), RecognizerOptions(language="pt")
     hearing.heard(utterance(0, 9.0), Transcript("…", "pt"))
-    assert hearing.options() == RecognizerOptions(language="pt")
+    assert hearing.options(wanted) == wanted
 
 
 def test_the_draft_of_an_utterance_is_its_newest_revision_that_was_heard() -> None:
-    hearing = Hearing(AUTO)
+    hearing = Hearing()
     first, second = Transcript("one", "en"), Transcript("one two", "en")
     hearing.heard(utterance(0, 1.0, 0), first)
     hearing.heard(utterance(0, 2.0, 2), second)

@@ -31,7 +31,7 @@ from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.processes import ProcessesRuntime
 from decalage.runtimes.remote import Desk
 from decalage.runtimes.sound_block import SoundBlock
-from decalage.speech import Segment
+from decalage.speech import Cut
 from decalage.testing import ManualClock
 from decalage.testing.engines import (
     FakeBlueprint,
@@ -454,7 +454,7 @@ def test_vad_killed_in_a_word_loses_neither_the_word_nor_its_place() -> None:
     asked = Gate(opened=True)
 
     class Telling(FakeSegmenter):
-        def feed(self, chunk: AudioChunk) -> list[Segment]:
+        def feed(self, chunk: AudioChunk) -> list[Cut]:
             asked.pass_through()
             return super().feed(chunk)
 
@@ -479,7 +479,7 @@ def test_vad_that_hangs_is_replaced_and_hears_the_word_again() -> None:
     clock, gate = ManualClock(), Gate()
 
     class Hanging(FakeSegmenter):
-        def feed(self, chunk: AudioChunk) -> list[Segment]:
+        def feed(self, chunk: AudioChunk) -> list[Cut]:
             if chunk.first == 3200:
                 gate.pass_through()
             return super().feed(chunk)

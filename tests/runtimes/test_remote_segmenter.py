@@ -11,7 +11,7 @@ import pytest
 from decalage.audio import AudioChunk
 from decalage.config import SegmenterOptions
 from decalage.runtimes.remote_segmenter import RemoteSegmenter, SegmenterDesk
-from decalage.speech import Segment, Transcript, Utterance
+from decalage.speech import Cut, Transcript, Utterance
 
 TEXT = Transcript("word", "en")
 
@@ -22,7 +22,7 @@ class Desk:
     life = 0
 
     def __init__(self) -> None:
-        self.answers: list[list[Segment]] = []
+        self.answers: list[list[Cut]] = []
         self.hints: list[tuple[int, int]] = []
 
     def deadline(self) -> AbstractContextManager[None]:
@@ -32,7 +32,7 @@ class Desk:
 
     def open(self, stream: str, options: SegmenterOptions, first: int) -> None: ...
 
-    def give(self, stream: str, _item: object) -> list[Segment]:
+    def give(self, stream: str, _item: object) -> list[Cut]:
         assert stream == "s"
         return self.answers.pop(0)
 

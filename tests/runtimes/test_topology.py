@@ -10,7 +10,7 @@ from decalage.audio import AudioChunk
 from decalage.config import StreamOptions
 from decalage.events import StageName
 from decalage.flow.trace import Trace
-from decalage.speech import Segment
+from decalage.speech import Cut
 from decalage.testing import ManualClock
 from decalage.testing.engines import (
     FakeBlueprint,
@@ -163,7 +163,7 @@ def test_asyncio_and_the_staged_runtimes_bound_recognitions_by_their_workers(nam
     four, cut = Gate(opened=True), Gate(opened=True)
 
     class Telling(FakeSegmenter):
-        def finish(self) -> list[Segment]:
+        def finish(self) -> list[Cut]:
             cut.pass_through()
             return super().finish()
 

@@ -203,3 +203,108 @@ def test_a_file_goes_to_another_process_and_a_pipe_does_not(tmp_path: Path) -> N
         pickle.dumps(source)
     assert sum(len(chunk.samples) for chunk in source) == 1600
     writer.join()
+
+
+def encode(path: Path, codec: str, samples: Samples, rate: int = 48_000) -> Path:
+    """``samples``, 16 kHz mono, in the container that the name says."""
+    import av  # noqa: PLC0415
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.codec_context.layout = "mono"
+        stream.codec_context.bit_rate = 64_000
+        resampler = av.AudioResampler(stream.codec_context.format, "mono", rate)
+        frame = av.AudioFrame.from_ndarray(samples[None, :], format="flt", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        for ready in [*resampler.resample(frame), *resampler.resample(None), None]:
+            container.mux(stream.encode(ready))
+    return path
+
+
+STRANGERS = [
+    ("a.webm", "libopus", 48_000),
+    ("a.ogg", "libopus", 48_000),
+    ("a.mkv", "aac", 48_000),
+    ("a.mp4", "aac", 44_100),
+    ("a.mov", "pcm_s16le", 16_000),
+    ("a.aac", "aac", 44_100),
+    ("a.mp3", "libmp3lame", 44_100),
+    ("a.wav", "pcm_f32le", 16_000),
+    ("a.aiff", "pcm_s16be", 22_050),
+    ("a.caf", "pcm_s16be", 16_000),
+    ("a.au", "pcm_s16be", 16_000),
+    ("a.w64", "pcm_s16le", 16_000),
+    ("a.ts", "mp2", 48_000),
+    ("a.mpg", "mp2", 48_000),
+    ("a.avi", "pcm_s16le", 16_000),
+    ("a.wma", "wmav2", 44_100),
+    ("a.flv", "aac", 44_100),
+    ("a.wv", "wavpack", 16_000),
+    ("a.tta", "tta", 16_000),
+]
+
+
+@pytest.mark.parametrize(("name", "codec", "rate"), STRANGERS)
+def test_plain_files_of_strangers_are_heard_without_their_extension(
+    tmp_path: Path, name: str, codec: str, rate: int
+) -> None:
+    voice = decode(SAMPLES / "ask-not.flac")[: 4 * SAMPLE_RATE]
+    path = encode(tmp_path / name, codec, voice, rate).rename(tmp_path / "upload")
+    source = FileSource(str(path), sound_only=True)
+    samples = np.concatenate([chunk.samples for chunk in source])
+    assert len(samples) / SAMPLE_RATE == pytest.approx(4, abs=0.2)
+    assert np.abs(samples).max() > 0.05
+
+
+@pytest.mark.parametrize("name", [path.name for path in SAMPLES.glob("*.flac")])
+def test_the_samples_may_come_from_strangers(name: str) -> None:
+    assert next(iter(FileSource(str(SAMPLES / name), sound_only=True)))
+
+
+PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1,\npart.ts\n#EXT-X-ENDLIST\n"
+SCRIPT = "ffconcat version 1.0\nfile part.ts\n"
+
+
+@pytest.mark.parametrize(("name", "text"), [("list.m3u8", PLAYLIST), ("script.ffconcat", SCRIPT)])
+def test_what_names_other_files_is_opened_for_oneself_and_not_for_strangers(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    encode(tmp_path / "part.ts", "mp2", np.full(SAMPLE_RATE, 0.1, np.float32))
+    path = tmp_path / name
+    path.write_text(text)
+    assert next(iter(FileSource(str(path))))
+    with pytest.raises(InputError, match=r"^talk cannot be opened as sound"):
+        FileSource(str(path), sound_only=True, called="talk")
+
+
+DRAWING = '<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'
+SUBTITLES = "1\n00:00:01,000 --> 00:00:02,000\nhello\n\n2\n00:00:03,000 --> 00:00:04,000\nthere\n"
+CALL = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n"
+
+
+@pytest.mark.parametrize("text", [DRAWING, SUBTITLES, CALL], ids=["svg", "srt", "sdp"])
+def test_what_is_no_sound_is_not_read_for_strangers(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "upload"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"^talk\.wav cannot be opened as sound: it is no plain file"):
+        FileSource(str(path), sound_only=True, called="talk.wav")
+
+
+def test_an_address_is_a_path_for_strangers() -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        FileSource("http://127.0.0.1:9/radio", sound_only=True)
+
+
+def test_messages_call_a_file_as_they_are_told_to_in_other_processes_too(tmp_path: Path) -> None:
+    whole = write_wav(tmp_path / "secret.wav", np.full(2 * SAMPLE_RATE, 0.1, np.float32))
+    whole.write_bytes(whole.read_bytes()[: 44 + SAMPLE_RATE * 2])
+    moved = pickle.loads(pickle.dumps(FileSource(str(whole), sound_only=True, called="talk")))  # noqa: S301 - our own bytes
+    assert moved.name == "talk"
+    with pytest.raises(DamagedInputError) as told:
+        list(moved)
+    assert str(told.value).startswith("talk ends early")
+    encode(tmp_path / "part.ts", "mp2", np.full(SAMPLE_RATE, 0.1, np.float32))
+    source = FileSource(str(whole), sound_only=True, called="talk")
+    whole.write_text(SCRIPT)
+    with pytest.raises(InputError, match=r"^talk cannot be opened as sound: it is no plain file"):
+        pickle.loads(pickle.dumps(source))  # noqa: S301

@@ -14,7 +14,7 @@ from decalage.audio import AudioChunk, Samples, seconds
 from decalage.config import SegmenterOptions
 from decalage.contracts import Segmenter
 from decalage.errors import StreamFinishedError, UsageError
-from decalage.speech import MissingSound, Segment, Transcript, Utterance
+from decalage.speech import Activity, Cut, MissingSound, Segment, Transcript, Utterance
 from decalage.stages.frames import Frame, quietest
 from decalage.stages.lengths import Lengths
 from decalage.stages.segmenter import VadSegmenter
@@ -62,16 +62,20 @@ def cut(
     """Feed everything, in chunks of ``sizes`` and then the rest, and finish."""
     sound = ramp(len(probabilities) * FRAME) if samples is None else samples
     segmenter = VadSegmenter("s", Script(probabilities), options)
-    segments: list[Segment] = []
+    cuts: list[Cut] = []
     first = 0
     for size in [*sizes, len(sound)]:
         piece = sound[first : first + size]
-        segments += segmenter.feed(AudioChunk(first, piece))
+        cuts += segmenter.feed(AudioChunk(first, piece))
         first += len(piece)
-    return segments + segmenter.finish(), segmenter
+    return segments_of(cuts + segmenter.finish()), segmenter
 
 
-def utterances(segments: Sequence[Segment]) -> list[Utterance]:
+def segments_of(cuts: Sequence[Cut]) -> list[Segment]:
+    return [cut for cut in cuts if not isinstance(cut, Activity)]
+
+
+def utterances(segments: Sequence[Cut]) -> list[Utterance]:
     return [segment for segment in segments if isinstance(segment, Utterance)]
 
 
@@ -80,8 +84,9 @@ def frames_of(segment: Segment) -> tuple[float, float]:
     return segment.first / FRAME, (segment.first + length) / FRAME
 
 
-def assert_partition(segments: Sequence[Segment], segmenter: VadSegmenter, sound: Samples) -> None:
+def assert_partition(cuts: Sequence[Cut], segmenter: VadSegmenter, sound: Samples) -> None:
     """Utterances hold the very samples of their place, in order, apart, and the counts add up."""
+    segments = segments_of(cuts)
     end = 0
     for number, segment in enumerate(segments):
         assert segment.index == number
@@ -263,7 +268,7 @@ def test_missing_sound_closes_what_is_open_and_takes_the_next_index(captured: bo
     position = 10 * FRAME + 100 + 16_000
     segments += segmenter.feed(AudioChunk(position, ramp(position + 10 * FRAME)[position:]))
     segments += segmenter.finish()
-    before, gap, after = segments
+    before, gap, after = segments_of(segments)
     assert isinstance(before, Utterance)
     assert before.end == gap.start == seconds(10 * FRAME + 100)
     assert gap == MissingSound(
@@ -273,13 +278,14 @@ def test_missing_sound_closes_what_is_open_and_takes_the_next_index(captured: bo
     assert (after.index, after.first, len(after.samples)) == (2, position, 10 * FRAME)
     counts = segmenter.statistics()
     assert (counts.missed, counts.uncaptured) == ((16_000, 0) if captured else (0, 16_000))
-    assert_partition(segments, segmenter, ramp(position + 10 * FRAME))
+    assert_partition(segments_of(segments), segmenter, ramp(position + 10 * FRAME))
 
 
 def test_missing_sound_in_silence_is_a_gap_alone() -> None:
     segmenter = VadSegmenter("s", Script([]), OPTIONS)
     segmenter.feed(AudioChunk(0, ramp(2000)))
     (gap,) = segmenter.miss(2000, 10, captured=False)
+    assert isinstance(gap, MissingSound)
     assert gap.index == 0
     assert segmenter.statistics().non_speech == 2000
 
@@ -391,7 +397,7 @@ def test_any_missing_sound_leaves_the_partition_exact(
 ) -> None:
     segmenter = VadSegmenter("s", Script(probabilities), OPTIONS)
     sound = ramp(200_000)
-    position, segments = 0, list[Segment]()
+    position, segments = 0, list[Cut]()
     for fed, lost, captured in losses:
         segments += segmenter.feed(AudioChunk(position, sound[position : position + fed]))
         segments += segmenter.miss(position + fed, lost, captured=captured)
@@ -421,7 +427,7 @@ FORESEEING = replace(
 """A pause of 3 frames, a sketch each 10 of speech, 4 of silence after a sentence, 12 inside one."""
 
 
-def revisions(segments: list[Segment]) -> list[tuple[int, int, int, str]]:
+def revisions(segments: list[Cut]) -> list[tuple[int, int, int, str]]:
     """Index, revision, frames and kind of each utterance."""
     return [
         (
@@ -465,6 +471,7 @@ def test_speech_that_goes_on_after_a_pause_stays_one_utterance() -> None:
 def test_the_text_of_a_pause_says_how_long_to_wait(text: str, silence: int) -> None:
     segmenter = VadSegmenter("s", Script(script((8, 0.9))), FORESEEING)
     (pause,) = segmenter.feed(AudioChunk(0, ramp(11 * FRAME)))
+    assert isinstance(pause, Utterance)
     segmenter.hint(pause.index, 0, Transcript(text, "en"))
     waited = 3
     while not segmenter.feed(AudioChunk((8 + waited) * FRAME, ramp(FRAME))):
@@ -551,3 +558,27 @@ def test_foreseeing_changes_nothing_about_the_final_utterances() -> None:
         (s.index, s.first, len(s.samples)) for s in expected if isinstance(s, Utterance)
     ]
     assert plain.statistics() == foreseeing.statistics()
+
+
+def test_a_flush_settles_what_is_open_and_the_sound_goes_on() -> None:
+    segmenter = VadSegmenter("s", Script(script((30, 0.9))), OPTIONS)
+    segmenter.feed(AudioChunk(0, ramp(10 * FRAME + 100)))
+    before = segmenter.flush()
+    assert segmenter.flush() == []
+    first = 10 * FRAME + 100
+    segmenter.feed(AudioChunk(first, ramp(first + 8 * FRAME)[first:]))
+    segments = segments_of([*before, *segmenter.finish()])
+    assert [(s.index, s.first, s.end) for s in segments] == [
+        (0, 0, seconds(first)),
+        (1, first, seconds(first + 8 * FRAME)),
+    ]
+    assert_partition(segments, segmenter, ramp(first + 8 * FRAME))
+
+
+def test_beginnings_and_ends_of_speech_are_told_where_they_are_asked_for() -> None:
+    sound = script((10, 0.0), (2, 0.9), (10, 0.0), (20, 0.9), (10, 0.0), (150, 0.9), (10, 0.0))
+    segmenter = VadSegmenter("s", Script(sound), replace(OPTIONS, activity=True))
+    cuts = [*segmenter.feed(AudioChunk(0, ramp(len(sound) * FRAME))), *segmenter.finish()]
+    told = [(cut.speaking, cut.time * 16_000 / FRAME) for cut in cuts if isinstance(cut, Activity)]
+    assert told == [(True, 22), (False, 42), (True, 52), (False, 202)]
+    assert len(segments_of(cuts)) == 3  # the longer stretch was cut at the cap, and goes on

@@ -13,8 +13,11 @@ from decalage.app.commands.advise import advise
 from decalage.app.commands.bench import bench
 from decalage.app.commands.doctor import doctor
 from decalage.app.commands.evaluate import evaluate
+from decalage.app.commands.listen import listen
 from decalage.app.commands.live import list_devices, live
 from decalage.app.commands.models import models
+from decalage.app.commands.serve import serve
+from decalage.app.commands.speak import speak
 from decalage.app.commands.translate import translate
 from decalage.errors import DecalageError, one_line
 
@@ -54,6 +57,9 @@ def command() -> None:
 
 command.add_command(translate)
 command.add_command(live)
+command.add_command(serve)
+command.add_command(speak)
+command.add_command(listen)
 command.add_command(bench)
 command.add_command(evaluate)
 command.add_command(advise)

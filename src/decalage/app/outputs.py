@@ -80,7 +80,7 @@ def open_sinks(
         if suffix == VIDEO:
             sinks.append(VideoSink(path, given, show or "target", language))
         else:
-            sinks.append(_written(suffix, TextOutput.to_path(path), show, language))
+            sinks.append(written_as(suffix, TextOutput.to_path(path), show, language))
     return sinks
 
 
@@ -114,11 +114,11 @@ def _screen(form: str, *, show: Show | None, live: bool, status: Callable[[], st
     if form == "text":
         console = Console(highlight=False, soft_wrap=False)
         return TerminalSink(console, show=show or "both", live=live, status=status)
-    return _written(form, TextOutput(sys.stdout, "standard output"), show)
+    return written_as(form, TextOutput(sys.stdout, "standard output"), show)
 
 
-def _written(form: str, output: TextOutput, show: Show | None, language: str | None = None) -> Sink:
-    """``show`` None: what suits the form."""
+def written_as(form: str, output: TextOutput, show: Show | None, language: str | None = None) -> Sink:
+    """What writes ``form`` to ``output``; ``show`` None: what suits the form."""
     if form == "jsonl":
         return JsonlSink(output)
     if form in FORMS:

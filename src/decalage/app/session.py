@@ -36,8 +36,9 @@ class Session:
         start: Start,
         *,
         also_stop: Callable[[], None] | None = None,
+        alone: bool = True,
     ) -> None:
-        """``also_stop`` is done when the run is to stop early."""
+        """``also_stop`` is done when the run is to stop early; ``alone``: it has the process to itself."""
 
         def stop_capture() -> None:
             if also_stop is not None:
@@ -46,7 +47,7 @@ class Session:
 
         self._stream = stream
         self._start = start
-        self._tally = Tally(realtime=start.pace == "realtime")
+        self._tally = Tally(realtime=start.pace == "realtime", alone=alone)
         self.ladder = Ladder(
             [
                 Step("stop capture", stop_capture, CAPTURE_LIMIT_S),

@@ -18,16 +18,20 @@ _SAMPLE_EVERY_S = 1.0
 
 
 class Tally:
-    """Add each event as it comes; ``summary`` when the stream has ended."""
+    """Add each event as it comes; ``summary`` when the stream has ended.
 
-    def __init__(self, *, realtime: bool) -> None:
+    ``alone``: the process serves this run only, so its CPU time and memory are the run's.
+    """
+
+    def __init__(self, *, realtime: bool, alone: bool = True) -> None:
         self._realtime = realtime
+        self._alone = alone
         self._counts: Counter[str] = Counter()
         self._latencies: list[float] = []
         self._lags: list[float] = []
         self._dropped_s = 0.0
         self._process = psutil.Process()
-        self._cpu_at_start = self._cpu_s()
+        self._cpu_at_start = self._cpu_s() if alone else 0.0
         self._began = time.monotonic()
         self._cold_start_s = max(0.0, time.time() - self._process.create_time())
         self._peak_bytes = 0
@@ -42,15 +46,17 @@ class Tally:
             self._lags.append(event.lag)
         if isinstance(event, Gap) and event.captured:
             self._dropped_s += event.end - event.start
-        if time.monotonic() - self._sampled >= _SAMPLE_EVERY_S:
+        if self._alone and time.monotonic() - self._sampled >= _SAMPLE_EVERY_S:
             self._sample_memory()
 
     def summary(self, statistics: StreamStatistics, damaged: str | None) -> Summary:
         """What was done since this tally was made, and at what cost."""
-        self._sample_memory()
+        if self._alone:
+            self._sample_memory()
         wall_s = time.monotonic() - self._began
         audio_s = seconds(statistics.samples_in)
-        cpu_s = self._cpu_s() - self._cpu_at_start
+        cpu_s = self._cpu_s() - self._cpu_at_start if self._alone else 0.0
+        cpu_percent = 100 * cpu_s / (wall_s * available_cores()) if wall_s else 0.0
         return Summary(
             utterances=statistics.utterances,
             captions=self._counts["caption"],
@@ -64,8 +70,8 @@ class Tally:
             latency=spread(self._latencies),
             lag=spread(self._lags),
             dropped_s=self._dropped_s,
-            cpu_percent=100 * cpu_s / (wall_s * available_cores()) if wall_s else 0.0,
-            memory_mb=self._peak_bytes / _MEGABYTE,
+            cpu_percent=cpu_percent if self._alone else None,
+            memory_mb=self._peak_bytes / _MEGABYTE if self._alone else None,
             cold_start_s=self._cold_start_s,
             damaged=damaged,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -25,6 +26,8 @@ class StreamStatistics:
     peak_inbox_s: float
     service_s: float
     """Seconds of ASR and MT work."""
+    oldest_end: float | None = None
+    """End of the oldest utterance without an answer, seconds on the stream clock; None: all have one."""
 
     @property
     def samples_answered(self) -> int:
@@ -42,3 +45,5 @@ class RuntimeStatistics:
     waiting_mt: int
     abandoned_workers: int
     """Threads still inside an engine call that was given up."""
+    busy_s: Mapping[str, float]
+    """Seconds of engine work since the runtime was made, by stage: ``vad``, ``asr``, ``mt``."""

@@ -17,6 +17,7 @@ from decalage.contracts import AudioSource, Recognizer, Translator
 from decalage.errors import DecalageError, one_line
 from decalage.events import Caption, Rejected, StageName, Timing
 from decalage.flow.trace import Depth, Mark, Span, Trace
+from decalage.runtimes.busy import BusySeconds
 from decalage.runtimes.job import Job
 from decalage.runtimes.roads import road
 from decalage.runtimes.stream import RuntimeStream
@@ -80,7 +81,7 @@ class RecognizedJob:
     @property
     def targets(self) -> list[str]:
         """The languages that need translation: all but the language of the speech."""
-        return [t for t in self.job.stream.options.targets if t != self.transcript.language]
+        return [t for t in self.job.options.targets if t != self.transcript.language]
 
 
 @dataclass(slots=True, eq=False)
@@ -108,11 +109,12 @@ class EngineCalls:
     def __init__(self, *, clock: Clock, trace: Trace | None = None) -> None:
         self._clock = clock
         self._trace = trace
+        self.busy = BusySeconds()
 
     def cut(self, stream: RuntimeStream, remote: Remote | None = None) -> Job | None:
         """``stream.cut()`` with its span; ``remote`` is where its segmenter is."""
         index = stream.issued
-        with self._clocked(Seat(None, remote=remote)) as calls:
+        with self._clocked("vad", Seat(None, remote=remote)) as calls:
             job = stream.cut()
         if self._trace is not None:
             self._spans("vad", stream.name, index, calls)
@@ -149,7 +151,7 @@ class EngineCalls:
         try:
             with self._served("asr", job, seat):
                 outcome = seat.engine.recognize(
-                    utterance, stream.hearing.options(), stream.hearing.draft(utterance)
+                    utterance, stream.hearing.options(job.options.recognizer), stream.hearing.draft(utterance)
                 )
         except WorkerLostError:
             raise
@@ -173,13 +175,13 @@ class EngineCalls:
         job, transcript = work.recognized.job, work.recognized.transcript
         for target in work.missing:
             try:
-                source, text = road(transcript, target, job.stream.options)
+                source, text = road(transcript, target, job.options)
                 if source == target:
                     work.text[target] = text
                     continue
                 with self._served("mt", job, seat):
                     engine = partial(_text_of, seat.engine, source, target)
-                    work.text[target] = translated(text, engine, job.stream.options.terms, target)
+                    work.text[target] = translated(text, engine, job.options.terms, target)
             except WorkerLostError:
                 raise
             except BaseException as error:  # as above
@@ -200,7 +202,7 @@ class EngineCalls:
         """An engine call: its time counts as service, its span is recorded."""
         calls: list[RemoteCall] = []
         try:
-            with self._clocked(seat) as calls:
+            with self._clocked(stage, seat) as calls:
                 yield
         finally:
             job.stream.serve(sum(call.end - call.start for call in calls))
@@ -209,7 +211,7 @@ class EngineCalls:
             self._spans(stage, job.stream.name, utterance.index, calls, seat.replica, revision)
 
     @contextmanager
-    def _clocked(self, seat: Seat[Engine]) -> Iterator[list[RemoteCall]]:
+    def _clocked(self, stage: StageName, seat: Seat[Engine]) -> Iterator[list[RemoteCall]]:
         """Filled, at the end, with where and when the work was done: here, unless ``seat`` is elsewhere."""
         calls: list[RemoteCall] = []
         if seat.remote is not None:
@@ -222,6 +224,7 @@ class EngineCalls:
                 calls += seat.remote.answered()
             else:
                 calls.append(RemoteCall(os.getpid(), start, self._clock.now(), 0.0))
+            self.busy.add(stage, (call.end - call.start for call in calls))
 
     def _spans(
         self,
@@ -261,7 +264,7 @@ def conclude(work: Translations) -> None:
     """Settle: a caption, or a failure when nothing but the transcript of another language is there."""
     recognized = work.recognized
     job, transcript = recognized.job, recognized.transcript
-    if work.errors and set(work.errors) == set(job.stream.options.targets):
+    if work.errors and set(work.errors) == set(job.options.targets):
         told = "; ".join(f"{target}: {error}" for target, error in work.errors.items())
         job.fail("mt", told, transcript.text, transcript.language)
         return

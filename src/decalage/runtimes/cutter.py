@@ -12,8 +12,8 @@ from decalage.audio import seconds
 from decalage.contracts import Segmenter
 from decalage.errors import DecalageError
 from decalage.flow.channel import ChannelFinished
-from decalage.runtimes.intake import Intake, Missing
-from decalage.speech import Segment, Transcript, Utterance
+from decalage.runtimes.intake import Flush, Intake, Missing
+from decalage.speech import Cut, Transcript, Utterance
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class SegmenterFailedError(DecalageError):
 class Slice:
     """What one step of the segmenter gave."""
 
-    segments: list[Segment]
+    segments: list[Cut]
     samples: int
     """How many it was about."""
     last: bool
@@ -69,6 +69,8 @@ class Cutter:
             return Slice(self._guard(self._segmenter.finish), 0, last=True)
         if item is None:
             return None
+        if isinstance(item, Flush):
+            return Slice(self._guard(self._segmenter.flush), 0, last=False)
         if isinstance(item, Missing):
             samples = item.length if item.captured else 0
             segments = self._guard(

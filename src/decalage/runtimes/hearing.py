@@ -13,18 +13,17 @@ from decalage.speech import Transcript, Utterance
 class Hearing:
     """Of one stream; from any thread."""
 
-    def __init__(self, options: RecognizerOptions) -> None:
-        self._options = options
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._language = LanguageLock()
         self._counted = (-1, 0.0)  # newest index in the language's evidence, and seconds of it
         self._newest: tuple[Utterance, Transcript] | None = None
 
-    def options(self) -> RecognizerOptions:
-        """How the next utterance is recognized: with the language so far, where nobody named it."""
+    def options(self, wanted: RecognizerOptions) -> RecognizerOptions:
+        """How the next utterance is recognized: as ``wanted``, with the language so far, if any was told."""
         with self._lock:
             likely = self._language.language
-        return self._options if likely is None else replace(self._options, likely=likely)
+        return wanted if likely is None else replace(wanted, likely=likely)
 
     def draft(self, utterance: Utterance) -> Transcript | None:
         """What the newest revision of ``utterance`` that was recognized says."""

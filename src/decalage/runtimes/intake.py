@@ -22,7 +22,11 @@ class Missing:
     captured: bool
 
 
-class Intake(Channel["AudioChunk | Missing"]):
+class Flush:
+    """What is open ends here."""
+
+
+class Intake(Channel["AudioChunk | Missing | Flush"]):
     """A channel bounded in seconds of sound; missing sound keeps its place and weighs nothing.
 
     ``accept`` and ``finish`` belong to the feeding side, one thread at a time.
@@ -53,6 +57,12 @@ class Intake(Channel["AudioChunk | Missing"]):
             self._hand_over(AudioChunk(chunk.first + offset, chunk.samples[offset : offset + _SLICE]))
             yield
         self._expected = chunk.first + len(chunk.samples)
+
+    def flush(self) -> None:
+        """What came so far is to be settled, as it will be anyway once it is finished."""
+        if not self.closed:
+            self._declare_overflow()
+            self.put(Flush(), 0)
 
     def finish(self) -> None:
         """No more sound: declare what did not fit last, then close. Idempotent."""

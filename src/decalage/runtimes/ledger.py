@@ -101,6 +101,7 @@ class Ledger:
             peak_in_flight=self._peak_in_flight,
             peak_inbox_s=inbox.peak_weight,
             service_s=self.service_s,
+            oldest_end=min((utterance.end for utterance in self._open.values()), default=None),
         )
 
     def _stamped(self, event: Settled, now: float) -> Settled:

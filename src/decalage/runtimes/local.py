@@ -137,6 +137,7 @@ class LocalRuntime(ABC):
             waiting_asr=waiting_asr,
             waiting_mt=waiting_mt,
             abandoned_workers=sum(pool.abandoned for pool in self._pools()),
+            busy_s=self._calls.busy.by_stage(),
         )
 
     @abstractmethod

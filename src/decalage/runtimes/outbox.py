@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import TypeAlias
 
 from decalage.clock import Clock
-from decalage.events import Caption, LanguageChanged, Partial, Settled, StreamEvent
+from decalage.events import (
+    Caption,
+    LanguageChanged,
+    Partial,
+    Settled,
+    SpeechStarted,
+    SpeechStopped,
+    StreamEvent,
+)
 from decalage.flow.channel import Channel
+from decalage.speech import Activity, Cut, Segment
 
 
 class _Newest:
     """Stands in the channel for the newest partial, whichever that is when it is read."""
+
+
+_Told: TypeAlias = Settled | LanguageChanged | SpeechStarted | SpeechStopped | _Newest
 
 
 class Outbox:
@@ -22,7 +35,7 @@ class Outbox:
     """
 
     def __init__(self, clock: Clock, taken: Callable[[], None], *, tells_language: bool = False) -> None:
-        self._channel: Channel[Settled | LanguageChanged | _Newest] = Channel(float("inf"), clock=clock)
+        self._channel: Channel[_Told] = Channel(float("inf"), clock=clock)
         self._on_taken = taken
         self._lock = threading.Lock()
         self._partial: Partial | None = None
@@ -38,6 +51,16 @@ class Outbox:
             before, self._language = self._language, event.source
             self._channel.put(LanguageChanged(event.index, event.source, before))
         self._channel.put(event)
+
+    def told(self, cuts: Sequence[Cut]) -> list[Segment]:
+        """The segments among ``cuts``; beginnings and ends of speech, two an utterance at most, are told."""
+        segments: list[Segment] = []
+        for cut in cuts:
+            if isinstance(cut, Activity):
+                self._channel.put((SpeechStarted if cut.speaking else SpeechStopped)(cut.time))
+            else:
+                segments.append(cut)
+        return segments
 
     def show(self, partial: Partial) -> None:
         """Tell ``partial``, in place of one that has not been read yet."""
@@ -65,11 +88,11 @@ class Outbox:
             if (event := self._read(item)) is not None:
                 yield event
 
-    def _read(self, item: Settled | LanguageChanged | _Newest) -> StreamEvent | None:
+    def _read(self, item: _Told) -> StreamEvent | None:
         if isinstance(item, _Newest):
             with self._lock:
                 partial, self._partial = self._partial, None
                 return None if partial is None or partial.index <= self._settled else partial
-        if not isinstance(item, LanguageChanged):
+        if isinstance(item, Settled):
             self._on_taken()
         return item

@@ -13,10 +13,13 @@ from decalage.config import SegmenterOptions
 from decalage.contracts import Segmenter, StageBlueprint
 from decalage.runtimes.calls import WorkerLostError
 from decalage.runtimes.child import Child
+from decalage.runtimes.intake import Flush
 from decalage.runtimes.remote import NO_SOUND, Desk, Reader
-from decalage.speech import MissingSound, Segment, Transcript, Utterance
+from decalage.speech import Activity, Cut, MissingSound, Segment, Transcript, Utterance
 
-_Cut: TypeAlias = list[tuple[Segment, int]]
+_Given: TypeAlias = AudioChunk | MissingSound | Flush | None
+"""What a segmenter is told; None is the end."""
+_Cut: TypeAlias = list[tuple[Cut, int]]
 """Segments without their sound, each with the number of its samples that lie in the block."""
 
 
@@ -31,7 +34,7 @@ class SegmenterService:
         self._blueprint = blueprint
         self._segmenters: dict[str, Segmenter] = {}
         self._reader = Reader()
-        self._cut: list[Segment] = []
+        self._cut: list[Cut] = []
 
     def open(self, stream: str, options: SegmenterOptions, first: int) -> None:
         """A fresh segmenter, whose first sample is ``first``."""
@@ -49,6 +52,11 @@ class SegmenterService:
     def miss(self, stream: str, block: str, missing: MissingSound) -> _Cut | int:
         """Sound that will not come."""
         self._cut = self._segmenters[stream].miss(missing.first, missing.length, captured=missing.captured)
+        return self.collect(block)
+
+    def flush(self, stream: str, block: str) -> _Cut | int:
+        """What is open ends here."""
+        self._cut = self._segmenters[stream].flush()
         return self.collect(block)
 
     def hint(self, stream: str, index: int, revision: int, transcript: Transcript) -> None:
@@ -111,20 +119,22 @@ class SegmenterDesk:
         """A fresh segmenter there."""
         self._child.call("open", stream, options, first)
 
-    def give(self, stream: str, item: AudioChunk | MissingSound | None) -> list[Segment]:
-        """The segments that ``item``, sound, missing sound or the end (None), has completed."""
+    def give(self, stream: str, item: _Given) -> list[Cut]:
+        """The segments that ``item`` has completed."""
         sound = item.samples if isinstance(item, AudioChunk) else NO_SOUND
         here = self._desk.lay(sound)
         if isinstance(item, AudioChunk):
             answer = self._child.call("feed", stream, here.name, item.first, len(sound))
-        elif item is not None:
+        elif isinstance(item, MissingSound):
             answer = self._child.call("miss", stream, here.name, item)
+        elif item is not None:
+            answer = self._child.call("flush", stream, here.name)
         else:
             answer = self._child.call("finish", stream, here.name)
         if isinstance(answer, int):
             here = self._desk.room(answer)
             answer = self._child.call("collect", here.name)
-        segments: list[Segment] = []
+        segments: list[Cut] = []
         at = 0
         for segment, length in answer:
             if isinstance(segment, Utterance):
@@ -168,10 +178,13 @@ class RemoteSegmenter:
         self._kept: deque[AudioChunk | MissingSound] = deque()
         self._bound = sample_count(options.max_utterance_s + options.pre_roll_s + 2)
 
-    def feed(self, chunk: AudioChunk) -> list[Segment]:
+    def feed(self, chunk: AudioChunk) -> list[Cut]:
         return self._given(chunk)
 
-    def miss(self, first: int, length: int, *, captured: bool) -> list[Segment]:
+    def flush(self) -> list[Cut]:
+        return self._given(Flush())
+
+    def miss(self, first: int, length: int, *, captured: bool) -> list[Cut]:
         return self._given(MissingSound(self._stream, 0, first, length, "device", captured))
 
     def hint(self, index: int, revision: int, transcript: Transcript) -> None:
@@ -186,10 +199,10 @@ class RemoteSegmenter:
         except WorkerLostError as error:
             self._desk.replace(error)
 
-    def finish(self) -> list[Segment]:
+    def finish(self) -> list[Cut]:
         return self._given(None)
 
-    def _given(self, item: AudioChunk | MissingSound | None) -> list[Segment]:
+    def _given(self, item: _Given) -> list[Cut]:
         try:
             with self._desk.deadline():
                 segments = self._told(item)
@@ -197,12 +210,14 @@ class RemoteSegmenter:
             self._desk.replace(error)
             with self._desk.deadline():
                 segments = self._told(item)
-        if item is not None:
+        if isinstance(item, AudioChunk | MissingSound):
             self._keep(item)
         return [self._numbered(segment) for segment in segments]
 
-    def _numbered(self, segment: Segment) -> Segment:
+    def _numbered(self, segment: Cut) -> Cut:
         """``segment`` counted here: a fresh process begins to count again."""
+        if isinstance(segment, Activity):
+            return segment
         if isinstance(segment, MissingSound):
             numbered: Segment = replace(segment, index=self._index)
         else:
@@ -216,10 +231,10 @@ class RemoteSegmenter:
         self._decided(_end(segment))
         return numbered
 
-    def _told(self, item: AudioChunk | MissingSound | None) -> list[Segment]:
+    def _told(self, item: _Given) -> list[Cut]:
         """Give ``item``, to a fresh process after all that is kept."""
         self._desk.sweep()
-        segments: list[Segment] = []
+        segments: list[Cut] = []
         if self._life != self._desk.life:
             first = self._kept[0].first if self._kept else self._next
             self._desk.open(self._stream, self._options, first)

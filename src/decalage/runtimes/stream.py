@@ -25,6 +25,7 @@ from decalage.errors import StreamFinishedError
 from decalage.events import Failure, Gap, Partial, Settled, StreamEvent
 from decalage.flow.channel import ChannelClosed
 from decalage.flow.statistics import StreamStatistics
+from decalage.runtimes.choices import Choices
 from decalage.runtimes.cutter import Cutter, SegmenterFailedError
 from decalage.runtimes.foresight import Foresight
 from decalage.runtimes.hearing import Hearing
@@ -58,12 +59,11 @@ class RuntimeStream:
     ) -> None:
         self.name = name
         self.options = options
+        self.choices = Choices(options)
         self.damage: str | None = None
         """Why capture ended early, if it did."""
-        self.hearing = Hearing(options.recognizer)
-        self._clock = clock
-        self._wake = wake
-        self._mark = mark
+        self.hearing = Hearing()
+        self._clock, self._wake, self._mark = clock, wake, mark
         self._source: AudioSource | None = None
         self._lock = threading.RLock()
         self._inbox = Intake(limits.max_inbox_s, waits=options.pace == "max", clock=clock)
@@ -89,6 +89,10 @@ class RuntimeStream:
         except ChannelClosed as error:
             raise StreamFinishedError("the stream is finished; open another") from error
 
+    def flush(self) -> None:
+        self._inbox.flush()
+        self._wake(self)
+
     def finish(self) -> None:
         """No more sound. A second call gives up waiting for a capture that does not stop."""
         source, self._source = self._source, None
@@ -106,9 +110,8 @@ class RuntimeStream:
 
     def statistics(self) -> StreamStatistics:
         """Counts so far."""
-        inbox = self._inbox.statistics()
         with self._lock:
-            return self._ledger.statistics(inbox)
+            return self._ledger.statistics(self._inbox.statistics())
 
     def attach(self, source: AudioSource) -> None:
         """``finish`` shall stop ``source`` and wait for ``captured``."""
@@ -158,7 +161,7 @@ class RuntimeStream:
         return None
 
     def _job(self, utterance: Utterance) -> Job | None:
-        job = Job(self, utterance, self.now())
+        job = Job(self, utterance, self.choices.of(utterance.index), self.now())
         if not utterance.final:
             self._foresight.give(utterance)
             self._end_if_settled()
@@ -263,7 +266,7 @@ class RuntimeStream:
         with self._lock:
             if not self._flushed:  # else too late
                 self._ledger.heard(cut.samples)
-                self._pending.extend(cut.segments)
+                self._pending.extend(self._outbox.told(cut.segments))
                 self._flushed = cut.last
                 self._end_if_settled()
 

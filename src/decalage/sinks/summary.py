@@ -47,16 +47,20 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     counts = {"failed": summary.failures, "no speech": summary.rejected, "gaps": summary.gaps}
     told += [f"{count} {name}" for name, count in counts.items() if count]
     rows.append(("speech", f"{summary.audio_s:.1f} s in {summary.wall_s:.1f} s: {', '.join(told)}"))
-    rows.append(
-        (
-            "cost",
-            f"load {summary.load:.2f}, CPU {summary.cpu_percent:.0f} %, "
-            f"memory {summary.memory_mb:.0f} MB, start {summary.cold_start_s:.1f} s",
-        )
-    )
+    rows.append(("cost", _cost(summary)))
     if summary.damaged:
         rows.append(("damaged", summary.damaged))
     return rows
+
+
+def _cost(summary: Summary) -> str:
+    """Of the work, and of this machine where it worked for this run only."""
+    if summary.cpu_percent is None or summary.memory_mb is None:
+        return f"load {summary.load:.2f}"
+    return (
+        f"load {summary.load:.2f}, CPU {summary.cpu_percent:.0f} %, "
+        f"memory {summary.memory_mb:.0f} MB, start {summary.cold_start_s:.1f} s"
+    )
 
 
 def _spread(spread: Spread) -> str:

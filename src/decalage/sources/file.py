@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from pickle import PicklingError
 from typing import Any
@@ -26,6 +27,13 @@ _URL_TIMEOUT_S = (10.0, 20.0)
 """To open, and for each read."""
 _URL_OPTIONS = {"reconnect": "1", "reconnect_delay_max": "8"}
 """FFmpeg's own, for files: a transfer that broke off goes on where it was."""
+_PLAIN = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,"
+    "matroska,mov,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
+)
+"""Containers that hold their sound themselves, as FFmpeg calls them; playlists, scripts and the like name
+other files and URLs."""
+_PLAIN_OPTIONS = {"format_whitelist": _PLAIN, "protocol_whitelist": "file"}
 _HOLE_S = (0.5, 3600.0)
 """A stream whose clock leaps so far has lost sound; farther, it has begun a new count."""
 _EXACT = ("flac", "mov", "aiff")
@@ -48,26 +56,32 @@ class FileSource:
     no sound. Damage further on is decoded around, then told by ``DamagedInputError`` after the last
     good sample. Where the clock of a URL's sound leaps, what is missing is a hole between two chunks.
     Memory holds one packet, whatever the length.
+
+    ``sound_only``: for a file of a stranger. ``given`` is a path then, whatever it looks like, and only
+    a plain container is opened: nothing that names another file or URL. ``called`` is what messages
+    call the file, in place of ``given``.
     """
 
-    def __init__(self, given: str) -> None:
-        self.name = given
+    def __init__(self, given: str, *, sound_only: bool = False, called: str | None = None) -> None:
+        self.name = called or given
+        self._given = given
+        self._sound_only = sound_only
         self._stopped = False
         self._skipped = 0
         self._decoded_s = 0.0
-        self._path = None if is_url(given) else _checked(given)
+        self._path = None if is_url(given) and not sound_only else _checked(given, self.name)
         self._container, self._stream = self._open()
         self.duration_s = self._duration()
         self._blocks = self._decode()
         self._first_block = next(self._blocks, None)
         if self._first_block is None:
             why = "its index may be at its end, download it first" if self._path is None else "check the file"
-            raise InputError(f"{given} holds no sound that can be decoded; {why}")
+            raise InputError(f"{self.name} holds no sound that can be decoded; {why}")
 
     def __repr__(self) -> str:
         return f"<FileSource {self.name!r} {self._decoded_s:.1f} s decoded>"
 
-    def __reduce__(self) -> tuple[type[FileSource], tuple[str]]:
+    def __reduce__(self) -> tuple[partial[FileSource], tuple[str]]:
         """Goes to another process before it is iterated, and is opened again there.
 
         Raises ``PicklingError`` for a URL or a pipe, which do not give twice what they have given, and
@@ -75,7 +89,8 @@ class FileSource:
         """
         if self._path is None or not self._path.is_file() or self._path.parts[:2] in _OF_THIS_PROCESS:
             raise PicklingError(f"{self.name} is open here")
-        return FileSource, (self.name,)
+        again = partial(FileSource, sound_only=self._sound_only, called=self.name)
+        return again, (self._given,)
 
     def stop(self) -> None:
         self._stopped = True
@@ -109,11 +124,14 @@ class FileSource:
 
         try:
             if self._path is None:
-                container = av.open(self.name, timeout=_URL_TIMEOUT_S, options=dict(_URL_OPTIONS))
+                container = av.open(self._given, timeout=_URL_TIMEOUT_S, options=dict(_URL_OPTIONS))
             else:
-                container = av.open(f"file:{self._path}")
+                options = dict(_PLAIN_OPTIONS) if self._sound_only else {}
+                container = av.open(f"file:{self._path}", options=options)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise InputError(f"{self.name} cannot be opened as sound: {_reason(error)}") from error
+            unlisted = self._sound_only and isinstance(error, av.error.ArgumentError)
+            why = "it is no plain file of sound or video" if unlisted else _reason(error)
+            raise InputError(f"{self.name} cannot be opened as sound: {why}") from error
         if not container.streams.audio:
             container.close()
             raise InputError(f"{self.name} has no sound in it")
@@ -218,18 +236,18 @@ class FileSource:
             )
 
 
-def _checked(given: str) -> Path:
-    """The absolute path of an existing, non-empty file."""
+def _checked(given: str, name: str) -> Path:
+    """The absolute path of an existing, non-empty file; messages call it ``name``."""
     path = Path(given)
     try:
         if path.is_dir():
-            raise InputError(f"{given} is a folder; name a file in it")
+            raise InputError(f"{name} is a folder; name a file in it")
         if not path.exists():
-            raise InputError(f"{given} does not exist; check the name")
+            raise InputError(f"{name} does not exist; check the name")
         if path.is_file() and path.stat().st_size == 0:
-            raise InputError(f"{given} is empty")
+            raise InputError(f"{name} is empty")
     except (OSError, ValueError) as error:
-        raise InputError(f"{given!r} cannot be read: {_reason(error)}") from error
+        raise InputError(f"{name!r} cannot be read: {_reason(error)}") from error
     return path.absolute()
 
 

@@ -48,3 +48,9 @@ def quietest(frames: Sequence[Frame], start: int) -> int:
     mean = np.convolve(costs, weights)[reach:] / np.convolve(np.ones(len(costs)), weights)[reach:]
     candidates = mean[start - first : stop - first].round(9)  # equal costs stay equal after averaging
     return stop - 1 - int(np.argmin(candidates[::-1]))
+
+
+def joined(frames: Sequence[Frame]) -> tuple[Samples, int]:
+    """The samples of ``frames``, and how many of them go up to the end of the last voiced frame."""
+    spoken = max(n for n, frame in enumerate(frames, 1) if frame.voiced)
+    return np.concatenate([frame.samples for frame in frames]), sum(len(f.samples) for f in frames[:spoken])

@@ -23,14 +23,14 @@ from itertools import islice
 
 import numpy as np
 
-from decalage.audio import AudioChunk, Samples, seconds
+from decalage.audio import AudioChunk, Samples, sample_count, seconds
 from decalage.config import SegmenterOptions
 from decalage.contracts import VoiceActivityDetector
 from decalage.errors import StreamFinishedError
-from decalage.speech import Ending, MissingSound, Segment, Transcript, Utterance
+from decalage.speech import Activity, Cut, Ending, MissingSound, Transcript, Utterance
 from decalage.stages.clauses import Clauses
 from decalage.stages.endings import ending
-from decalage.stages.frames import Frame, quietest
+from decalage.stages.frames import Frame, joined, quietest
 from decalage.stages.lengths import Lengths
 from decalage.stages.tally import SegmenterStatistics
 
@@ -60,8 +60,7 @@ class VadSegmenter:
         self._begin()
         self._quiet()
         self._finished = False
-        self._samples_in = self._in_utterances = self._non_speech = 0
-        self._missed = self._uncaptured = 0
+        self._samples_in = self._in_utterances = self._non_speech = self._missed = self._uncaptured = 0
         self._held_peak = self._utterances = self._cuts = 0
 
     def _begin(self) -> None:
@@ -80,14 +79,14 @@ class VadSegmenter:
         self._ending: Ending = "unclear"  # of the text up to the pause that is on
         self._revised = 0  # held frames when the last provisional utterance was given out
 
-    def feed(self, chunk: AudioChunk) -> list[Segment]:
+    def feed(self, chunk: AudioChunk) -> list[Cut]:
         """The segments completed by ``chunk``, of any length.
 
         Raises ``ValueError`` for a hole or an overlap (tell a hole with ``miss``) and
         ``StreamFinishedError`` after ``finish``.
         """
         self._expect(chunk.first)
-        segments: list[Segment] = []
+        segments: list[Cut] = []
         self._samples_in += len(chunk.samples)
         taken = 0
         while taken < len(chunk.samples):
@@ -100,7 +99,12 @@ class VadSegmenter:
                 segments += self._advance()
         return segments
 
-    def miss(self, first: int, length: int, *, captured: bool) -> list[Segment]:
+    def flush(self) -> list[Cut]:
+        """What is open, if it was speech, without waiting for silence; the next frame begins here."""
+        self._expect(self._position)
+        return self._end()
+
+    def miss(self, first: int, length: int, *, captured: bool) -> list[Cut]:
         """Close what is open; a ``MissingSound``; the next frame begins where sound comes back.
 
         ``captured`` sound was dropped here (cause ``overload``), other sound never came (``device``).
@@ -138,7 +142,7 @@ class VadSegmenter:
         if self._options.clauses:
             self._sentence = self._sentence or self._clauses.heard(revision, transcript, len(self._held))
 
-    def finish(self) -> list[Segment]:
+    def finish(self) -> list[Cut]:
         """What was open, if it was speech, without waiting for silence. Idempotent."""
         segments = [] if self._finished else self._end()
         self._finished = True
@@ -167,7 +171,7 @@ class VadSegmenter:
                 f"stream {self._stream}: sound at sample {first}, where {self._position} is the next"
             )
 
-    def _advance(self) -> list[Utterance]:
+    def _advance(self) -> list[Cut]:
         """Judge the frame in ``_partial``, padded with silence for the detector if it is short."""
         self._held_peak = max(self._held_peak, self._position - self._held_first)
         self._partial[self._filled :] = 0
@@ -182,12 +186,18 @@ class VadSegmenter:
             self._run += len(self._held[-1].samples)
             self._spoken = len(self._held)
             self._ending = "unclear"
-            self._confirmed = self._confirmed or self._run >= self._lengths.min_speech
+            if not self._confirmed and self._run >= self._lengths.min_speech:
+                self._confirmed = True
+                return [*self._told(speaking=True, at=self._position - self._run), *self._decide()]
         else:
             self._run = 0
         return self._decide()
 
-    def _decide(self) -> list[Utterance]:
+    def _told(self, *, speaking: bool, at: int) -> list[Cut]:
+        """That speech began or ended at sample ``at``, where it is to be told."""
+        return [Activity(speaking, seconds(at))] if self._options.activity else []
+
+    def _decide(self) -> list[Cut]:
         """What the last frame brings to an end, if anything."""
         length = len(self._held)
         if not self._voiced and not self._confirmed:
@@ -197,12 +207,12 @@ class VadSegmenter:
         if length == self._lengths.plan:
             self._planned = quietest(list(self._held), int(_CUT_FROM * self._lengths.cap)) + 1
         if self._silence >= self._lengths.silence_after(length, self._ending):
-            return [self._close()]
+            return self._close()
         if self._sentence is not None or length >= self._lengths.cap:
-            return [self._cut(self._sentence or self._planned)]
+            return self._cut(self._sentence or self._planned)
         return self._foresee()
 
-    def _foresee(self) -> list[Utterance]:
+    def _foresee(self) -> list[Cut]:
         """A provisional utterance, if it is time for one."""
         if self._lengths.pause is not None and self._confirmed:
             if self._silence == self._lengths.pause:
@@ -230,29 +240,28 @@ class VadSegmenter:
         frames = list(islice(self._held, count))
         return self._utterance(frames, revision=self._revision - 1, final=False, paused=paused)
 
-    def _close(self) -> Utterance:
+    def _close(self) -> list[Cut]:
         """The utterance that silence or the end of sound has ended; back to silence."""
-        utterance = self._take(min(len(self._held), self._spoken + self._lengths.post_roll))
+        return self._ended(self._take(min(len(self._held), self._spoken + self._lengths.post_roll)))
+
+    def _ended(self, utterance: Utterance) -> list[Cut]:
         self._quiet()
         self._forget(len(self._held) - self._lengths.pre_roll)
-        return utterance
+        return [utterance, *self._told(speaking=False, at=sample_count(utterance.speech_end))]
 
-    def _cut(self, count: int) -> Utterance:
+    def _cut(self, count: int) -> list[Cut]:
         """The first ``count`` frames of the utterance; the rest is the next one's."""
         utterance = self._take(count)
         self._cuts += 1
         self._spoken = max((n for n, frame in enumerate(self._held, 1) if frame.voiced), default=0)
-        if not self._spoken:
-            self._quiet()
-            self._forget(len(self._held) - self._lengths.pre_roll)
-        return utterance
+        return [utterance] if self._spoken else self._ended(utterance)
 
-    def _end(self) -> list[Segment]:
+    def _end(self) -> list[Cut]:
         """No sound follows here: settle all that is held."""
         advanced = self._advance() if self._filled else []
-        segments: list[Segment] = [utterance for utterance in advanced if utterance.final]
+        segments: list[Cut] = [cut for cut in advanced if not isinstance(cut, Utterance) or cut.final]
         if self._confirmed:
-            segments.append(self._close())
+            segments += self._close()
         self._quiet()
         self._forget(len(self._held))
         return segments
@@ -272,18 +281,10 @@ class VadSegmenter:
         self, frames: list[Frame], *, revision: int, final: bool = True, paused: bool = False
     ) -> Utterance:
         """``frames``, the first of those held or just taken from there, as the next utterance."""
-        spoken = max(n for n, frame in enumerate(frames, 1) if frame.voiced)
-        speech_end = self._held_first + sum(len(frame.samples) for frame in frames[:spoken])
-        return Utterance(
-            stream=self._stream,
-            index=self._index,
-            first=self._held_first,
-            samples=np.concatenate([frame.samples for frame in frames]),
-            speech_end=seconds(speech_end),
-            revision=revision,
-            final=final,
-            paused=paused,
-        )
+        samples, spoken = joined(frames)
+        end = seconds(self._held_first + spoken)
+        place = (self._stream, self._index, self._held_first)
+        return Utterance(*place, samples, end, revision, final, paused)
 
     def _forget(self, count: int) -> None:
         """Let the first ``count`` held frames go as non-speech, none for a negative count."""

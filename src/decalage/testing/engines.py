@@ -15,7 +15,7 @@ import numpy as np
 from decalage.audio import AudioChunk, Samples, sample_count, seconds
 from decalage.config import RecognizerOptions, SegmenterOptions
 from decalage.errors import EngineError
-from decalage.speech import GapCause, MissingSound, Rejection, Segment, Transcript, Translation, Utterance
+from decalage.speech import Cut, GapCause, MissingSound, Rejection, Transcript, Translation, Utterance
 
 _STEP = 1 / 100_000
 """Amplitude per unit of a spelled number: exact in float32 up to 100 000."""
@@ -105,10 +105,10 @@ class FakeSegmenter:
         self._first = 0
         self._open: list[Samples] = []
 
-    def feed(self, chunk: AudioChunk) -> list[Segment]:
+    def feed(self, chunk: AudioChunk) -> list[Cut]:
         samples = chunk.samples
         edges = np.flatnonzero(np.diff(samples)) + 1
-        done: list[Segment] = []
+        done: list[Cut] = []
         for part, offset in zip(np.split(samples, edges), [0, *edges], strict=True):
             if len(part) == 0:
                 continue
@@ -120,7 +120,10 @@ class FakeSegmenter:
                 self._open.append(part)
         return done
 
-    def miss(self, first: int, length: int, *, captured: bool) -> list[Segment]:
+    def flush(self) -> list[Cut]:
+        return self.finish()
+
+    def miss(self, first: int, length: int, *, captured: bool) -> list[Cut]:
         done = self.finish()
         cause: GapCause = "overload" if captured else "device"
         done.append(MissingSound(self._stream, self._index, first, length, cause, captured))
@@ -130,7 +133,7 @@ class FakeSegmenter:
     def hint(self, index: int, revision: int, transcript: Transcript) -> None:
         """Its ends are in the sound."""
 
-    def finish(self) -> list[Segment]:
+    def finish(self) -> list[Cut]:
         if not self._open:
             return []
         samples = np.concatenate(self._open)
@@ -149,9 +152,9 @@ class ForeseeingSegmenter(FakeSegmenter):
         self._paused: list[Samples] = []
         self.hints: list[str] = []
 
-    def feed(self, chunk: AudioChunk) -> list[Segment]:
+    def feed(self, chunk: AudioChunk) -> list[Cut]:
         edges = np.flatnonzero(np.diff(chunk.samples)) + 1
-        segments: list[Segment] = []
+        segments: list[Cut] = []
         first = chunk.first
         for part in np.split(chunk.samples, edges):
             if self._open and part[0] < 0:
@@ -171,7 +174,7 @@ class ForeseeingSegmenter(FakeSegmenter):
     def hint(self, index: int, revision: int, transcript: Transcript) -> None:
         self.hints.append(f"{index}.{revision} {transcript.text}")
 
-    def finish(self) -> list[Segment]:
+    def finish(self) -> list[Cut]:
         final = [replace(s, revision=self._revision) for s in super().finish() if isinstance(s, Utterance)]
         self._revision, self._paused = 0, []
         return list(final)

@@ -49,7 +49,7 @@ def measured(audio: str, settings: Settings) -> Measured:
             elif isinstance(event, Summary):
                 summary = event
         assert summary is not None  # noqa: S101 - a session ends with it
-        others_percent = neighbours.percent(summary.cpu_percent)
+        others_percent = neighbours.percent(summary.cpu_percent or 0.0)
         issued = stream.statistics().utterances
     finally:
         runtime.close()

@@ -172,6 +172,11 @@ def declared_live(function: Callable[..., Any]) -> Callable[..., Any]:
     return _with(function, [name for name in _DECLARED if name != "--pace"])
 
 
+def declared_among(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds those of them that have these long names, ``--format`` for example, to a command."""
+    return lambda function: _with(function, names)
+
+
 def _with(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
     for name in reversed(names):
         function = _DECLARED[name](function)

@@ -64,7 +64,7 @@ def heard(path: str, settings: Settings, tail_s: float) -> Measured:
         "lost": lost(indices, issued),
         "onset": onset(samples),
         "voiced": voiced(samples, shared_vad().detector()),
-        "others_percent": neighbours.percent(summary.cpu_percent),
+        "others_percent": neighbours.percent(summary.cpu_percent or 0.0),
     }
 
 

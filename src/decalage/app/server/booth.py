@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from decalage.app.compose import ModelBlueprint, make_blueprint, make_runtime, start_event, stream_options
 from decalage.app.directions import Directions
@@ -86,8 +87,9 @@ class Booth:
         return options
 
     def start_event(self, wish: Wish, given: str) -> Start:
-        """The settings in force for a stream, as its first event."""
-        return start_event(self._settings(wish), self._blueprint, given)
+        """The settings in force for a stream, as its first event; of a model's path only the name is told."""
+        start = start_event(self._settings(wish), self._blueprint, given)
+        return replace(start, model=Path(start.model).name)
 
     def open(self, options: StreamOptions) -> RuntimeStream:
         """A stream to feed."""

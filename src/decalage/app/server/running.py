@@ -1,0 +1,161 @@
+"""The ASGI server around a service: its socket, its signals, and the way it stops.
+
+SIGTERM or Ctrl-C: nobody new → what was said is answered → closed. The first step has a time limit; a
+second signal skips it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from decalage.app.server.web import Service
+from decalage.errors import UsageError
+
+logger = logging.getLogger(__name__)
+
+_FRAME_BYTES = 262_144
+"""What the WebSocket itself takes; the protocol's own limit is lower and is told."""
+_CONNECTIONS = 2_000
+_HEADER_BYTES = 32_768
+_KEPT_OPEN_S = 15
+_CLOSE_S = 3
+"""For what is still being sent when everything is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a server listens: at ``host`` and ``port`` (0: any that is free), or at the socket ``uds``."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    uds: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @property
+    def scheme(self) -> str:
+        """Of its URLs."""
+        return "http" if self.certificate is None else "https"
+
+
+class Running(uvicorn.Server):
+    """Serves until a signal, then drains."""
+
+    def __init__(self, service: Service, address: Address, *, drain_s: float = 30.0) -> None:
+        """Binds nothing yet. Raises ``UsageError`` for a certificate that cannot be used."""
+        self._service = service
+        self._address = address
+        self._drain_s = drain_s
+        self._draining: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.stopped_by: int | None = None
+        """The first signal."""
+        super().__init__(_configured(service, address))
+
+    def listen(self) -> tuple[socket.socket, str]:
+        """The socket, bound, and the URL of the page. Raises ``UsageError``."""
+        address = self._address
+        try:
+            if address.uds is not None:
+                return _unix_socket(address.uds), f"{address.scheme}+unix:{address.uds}"
+            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+            bound = socket.create_server((address.host, address.port), family=family, backlog=1024)
+        except (OSError, OverflowError) as error:
+            raise UsageError(_told(address, error)) from error
+        host, port = bound.getsockname()[:2]
+        shown = f"[{host}]" if family is socket.AF_INET6 else host
+        return bound, f"{address.scheme}://{shown}:{port}/"
+
+    async def until_stopped(self, bound: socket.socket, started: Callable[[], None]) -> None:
+        """Serve on ``bound``; ``started`` is called once requests are answered."""
+        self._loop = asyncio.get_running_loop()
+        telling = asyncio.create_task(self._tell(started))
+        try:
+            await self.serve(sockets=[bound])
+        finally:
+            telling.cancel()
+            if self._address.uds is not None:
+                self._address.uds.unlink(missing_ok=True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's name
+        """The first signal drains, a second one ends at once. Runs inside a signal handler."""
+        if self._loop is None or self.stopped_by is not None:
+            self.should_exit = self.force_exit = True
+            return
+        self.stopped_by = sig
+        self._loop.call_soon_threadsafe(self._begin_to_drain)
+
+    def _begin_to_drain(self) -> None:
+        self._draining = asyncio.ensure_future(self._drain())
+
+    async def _drain(self) -> None:
+        logger.info("draining", extra={"signal": signal.Signals(self.stopped_by or 0).name})
+        try:
+            async with asyncio.timeout(self._drain_s):
+                await self._service.drain()
+        except TimeoutError:
+            logger.warning("not everything was answered", extra={"seconds": self._drain_s})
+        self.should_exit = True
+
+    async def _tell(self, started: Callable[[], None]) -> None:
+        while not self.started:  # uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        started()
+
+
+def _configured(service: Service, address: Address) -> uvicorn.Config:
+    config = uvicorn.Config(
+        service.application(),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws_max_size=_FRAME_BYTES,
+        ws_per_message_deflate=False,  # captions are short, and a small frame may unpack to a large one
+        limit_concurrency=_CONNECTIONS,
+        timeout_keep_alive=_KEPT_OPEN_S,
+        timeout_graceful_shutdown=_CLOSE_S,
+        h11_max_incomplete_event_size=_HEADER_BYTES,
+        ssl_certfile=address.certificate,
+        ssl_keyfile=address.key,
+        lifespan="on",
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"{address.certificate} with its key cannot be used for TLS: {error}") from error
+    return config
+
+
+def _unix_socket(path: Path) -> socket.socket:
+    """Only its owner and group may connect. What a server that is gone has left is replaced."""
+    if path.is_socket():
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                raise OSError(errno.EADDRINUSE, "another server listens there")
+        path.unlink()
+    bound = socket.socket(socket.AF_UNIX)
+    bound.bind(str(path))
+    path.chmod(0o660)
+    bound.listen(1024)
+    return bound
+
+
+def _told(address: Address, error: Exception) -> str:
+    where = str(address.uds) if address.uds is not None else f"{address.host} port {address.port}"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"{where} is taken by another program; choose another with --port or --uds"
+    if isinstance(error, OSError) and error.errno == errno.EACCES:
+        return f"{where} may not be used by this account; ports above 1023 may"
+    reason = error.strerror if isinstance(error, OSError) else error
+    return f"cannot listen at {where}: {reason or error}"

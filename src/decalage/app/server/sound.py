@@ -1,0 +1,140 @@
+"""The sound of one session on its way to its stream: in order, none twice, not faster than it can be heard.
+
+::
+
+    frames ─▶ PacketSound ─▶ backlog ─▶ stream
+              16 kHz         what came sooner than it could be spoken waits here
+
+After a lost connection a client sends at once what it kept. Where an utterance ends also depends on what is
+recognized while it is spoken, so the stream hears it a little faster than it was spoken, not in one gulp.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from decalage.app.server.protocol import ProtocolError
+from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, sample_count, seconds
+from decalage.clock import Clock
+from decalage.contracts import Stream
+from decalage.errors import InputError
+from decalage.sources.packets import Encoding, PacketSound
+
+CATCH_UP = 1.5
+"""Seconds of sound that are heard in a second, where some wait."""
+_AT_ONCE_S = 1.0
+"""What may come at once without waiting: a connection stutters."""
+
+
+class _Flush:
+    """Stands in the backlog where the client said so."""
+
+
+class SessionSound:
+    """Pure but for its stream, which never waits; for one thread."""
+
+    def __init__(self, stream: Stream, clock: Clock, *, ahead_s: float) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._ahead_s = ahead_s
+        self._packets: PacketSound | None = None
+        self._base_s = 0.0  # received before the packets' first
+        self._next = 0  # number of the next sample at 16 kHz
+        self._backlog: deque[AudioChunk | _Flush] = deque()  # at most ``ahead_s`` of sound
+        self._backlog_samples = 0
+        self._credit_s = _AT_ONCE_S
+        self._counted = clock.now()
+        self._ending = False
+
+    @property
+    def received_s(self) -> float:
+        """Sound that is safe here, on the stream clock."""
+        if self._packets is None:
+            return self._base_s
+        return self._base_s + self._packets.received / self._packets.rate
+
+    @property
+    def waiting_s(self) -> float:
+        """Sound in the backlog."""
+        return seconds(self._backlog_samples)
+
+    def begin(self, encoding: Encoding, rate: int, from_s: float | None = None) -> float:
+        """Frames of ``encoding`` at ``rate`` come next; the sound up to ``from_s`` never comes.
+
+        What came in another encoding is closed first, and the new one begins at a whole sample. Returns
+        how many seconds are missing.
+        """
+        received_s = self.received_s
+        missing_s = max(0.0, (from_s or 0.0) - received_s)
+        same = self._packets is not None and (self._packets.encoding, self._packets.rate) == (encoding, rate)
+        if same and not missing_s:
+            return 0.0
+        if self._packets is not None:
+            self._put(self._packets.finish())
+            short = sample_count(received_s) - self._next
+            self._put(np.zeros(max(0, short), np.float32))
+        self._packets = PacketSound(encoding, rate)
+        self._base_s = received_s + missing_s
+        self._next = max(self._next, sample_count(self._base_s))
+        return missing_s
+
+    def add(self, frame: bytes) -> float:
+        """Take ``frame``, and return its seconds. Raises ``ProtocolError``."""
+        assert self._packets is not None  # noqa: S101 - ``begin`` comes first
+        before = self.received_s
+        try:
+            samples = self._packets.add(frame)
+        except InputError as error:
+            raise ProtocolError("bad-audio", str(error)) from error
+        if self.waiting_s > self._ahead_s:
+            raise ProtocolError(
+                "too-fast", f"{self.waiting_s:.0f} s of sound came sooner than it could be spoken"
+            )
+        self._put(samples)
+        return self.received_s - before
+
+    def flush(self) -> None:
+        """What came so far is one utterance."""
+        self._backlog.append(_Flush())
+        self.due()
+
+    def end(self, *, at_once: bool = False) -> None:
+        """No more comes; the stream is finished when it has heard all, ``at_once``: now. Idempotent."""
+        if self._packets is not None and not self._ending:
+            self._put(self._packets.finish())
+        self._ending = True
+        if at_once:
+            self._credit_s = float("inf")
+        self.due()
+
+    def due(self) -> None:
+        """Let the stream hear what it may by now: to be called some times a second while sound waits."""
+        now = self._clock.now()
+        self._credit_s += CATCH_UP * (now - self._counted)
+        self._counted = now
+        while self._backlog:
+            item = self._backlog[0]
+            if isinstance(item, _Flush):
+                self._stream.flush()
+            elif item.duration <= self._credit_s:
+                self._credit_s -= item.duration
+                self._backlog_samples -= len(item.samples)
+                self._stream.feed(item)
+            else:
+                return
+            self._backlog.popleft()
+        self._credit_s = min(self._credit_s, _AT_ONCE_S)
+        if self._ending:
+            self._stream.finish()
+
+    def _put(self, samples: Samples) -> None:
+        if not len(samples) or self._ending:
+            return
+        for start in range(0, len(samples), SAMPLE_RATE // 2):
+            piece = samples[start : start + SAMPLE_RATE // 2]
+            self._backlog.append(AudioChunk(self._next, piece))
+            self._next += len(piece)
+        self._backlog_samples += len(samples)
+        self.due()

@@ -1,0 +1,112 @@
+"""The application that the ASGI server runs: every route behind the guard, and the server's own heartbeat."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from decalage.app.server.booth import Booth
+from decalage.app.server.door import Door
+from decalage.app.server.file_api import file_routes
+from decalage.app.server.file_desk import FileDesk
+from decalage.app.server.guard import Guard
+from decalage.app.server.hall import Hall
+from decalage.app.server.logs import AccessLog
+from decalage.app.server.metrics import Load, Metrics
+from decalage.app.server.pages import Pages
+from decalage.app.server.protocol import Limits
+from decalage.app.server.sockets import Sockets
+from decalage.app.server.uploads import FileLimits
+from decalage.audio import seconds
+
+_BEAT_S = 0.1
+
+
+class Service:
+    """Everything a server is but the sockets it listens on."""
+
+    def __init__(
+        self,
+        booth: Booth,
+        door: Door,
+        limits: Limits | None = None,
+        files: FileLimits | None = None,
+        *,
+        journal: bool = False,
+    ) -> None:
+        self.hall = Hall(booth, limits or Limits())
+        self.metrics = Metrics(self)
+        self._booth = booth
+        self._door = door
+        self._desk = FileDesk(booth, files or FileLimits())
+        self._sockets = Sockets(self.hall, booth, self.metrics, door, journal=journal)
+        self._pages = Pages(self.hall, booth, token=door.token is not None, journal=journal)
+        self._files = file_routes(booth, self._desk.limits, self._desk)
+
+    def load(self) -> Load:
+        """What there is to do now."""
+        sessions = self.hall.sessions
+        return Load(
+            sessions=len(sessions),
+            listeners=sum(session.listeners for session in sessions),
+            queue_s=sum(
+                session.sound.waiting_s + seconds(session.stream.statistics().samples_waiting)
+                for session in sessions
+            ),
+            runtime=self._booth.runtime.statistics(),
+        )
+
+    def application(self) -> Starlette:
+        """For an ASGI server."""
+        middleware = [Middleware(AccessLog), Middleware(Guard, door=self._door)]
+        return Starlette(routes=self.routes(), middleware=middleware, lifespan=self._alive)
+
+    def routes(self) -> list[BaseRoute]:
+        """Everything that can be asked for."""
+        return [
+            *self._sockets.routes(),
+            *self._pages.routes(),
+            *self._files,
+            Route("/healthz", self._healthy),
+            Route("/readyz", self._ready),
+            Route("/metrics", self._measured),
+        ]
+
+    async def drain(self) -> None:
+        """Take nobody in any more; return when all that was said is answered and told."""
+        self._desk.close()
+        self.hall.end_all("draining")
+        await self._sockets.drained()
+
+    @asynccontextmanager
+    async def _alive(self, _app: Starlette) -> AsyncIterator[None]:
+        beating = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+
+    async def _beat(self) -> None:
+        """Until the server ends: sound that waited, ends that have come."""
+        while True:
+            await asyncio.sleep(_BEAT_S)
+            self.hall.due()
+
+    async def _healthy(self, _request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def _ready(self, _request: Request) -> Response:
+        if self.hall.draining:
+            return PlainTextResponse("draining", 503)
+        return PlainTextResponse("ok")
+
+    async def _measured(self, _request: Request) -> Response:
+        body, content_type = self.metrics.render()
+        return Response(body, media_type=content_type)
