@@ -138,6 +138,18 @@ def test_a_flush_settles_what_was_said_and_sound_may_follow(name: str) -> None:
         assert texts(list(reader)) == ["word 5"]
 
 
+def test_a_late_first_chunk_shortens_no_lag(name: str) -> None:
+    clock = ManualClock()
+    with running(name, clock=clock) as runtime:
+        stream = runtime.open(StreamOptions(pace="realtime"))
+        clock.advance(0.4)
+        stream.feed(AudioChunk(0, silence(0.1)))  # it could have come at 0.1 s
+        stream.feed(AudioChunk(1600, np.concatenate([tone(5, 0.2), silence(0.1)])))
+        caption = next(iter(stream))
+    assert isinstance(caption, Caption)
+    assert caption.lag == pytest.approx(0.1)
+
+
 def test_languages_change_with_the_next_utterance(name: str) -> None:
     gate = Gate()
     with running(name, FakeBlueprint(FakeRecognizer(gates={1: gate}))) as runtime:

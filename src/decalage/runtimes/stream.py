@@ -79,10 +79,11 @@ class RuntimeStream:
         return f"<RuntimeStream {self.name} {self._ledger!r} {self._inbox!r}>"
 
     def feed(self, chunk: AudioChunk) -> None:
-        if self._origin is None:
-            # A live chunk arrives when its last sample has been spoken.
-            spoken = chunk.end if self.options.pace == "realtime" else chunk.start
-            self._origin = self._clock.now() - spoken
+        # A live chunk arrives when its last sample has been spoken, or later, but never sooner.
+        live = self.options.pace == "realtime"
+        origin = self._clock.now() - (chunk.end if live else chunk.start)
+        if self._origin is None or (live and origin < self._origin):
+            self._origin = origin
         try:
             for _ in self._inbox.accept(chunk):
                 self._wake(self)
