@@ -9,12 +9,11 @@ from types import TracebackType
 from typing import TypeAlias
 
 from decalage.app.compose import make_blueprint, make_runtime, open_source, start_event, stream_options
-from decalage.app.session import Session, failures
+from decalage.app.session import Completeness, Session
 from decalage.app.settings import Settings
 from decalage.config import Pace, RuntimeName, StreamOptions
 from decalage.contracts import Stream
-from decalage.errors import DamagedInputError, IncompleteError
-from decalage.events import Caption, Event, Gap, Summary
+from decalage.events import Caption, Event
 
 Input: TypeAlias = str | PathLike[str]
 
@@ -83,7 +82,7 @@ class Interpreter:
         speech failed or was dropped, ``DamagedInputError`` if the input stopped decoding. ``events``
         gives the same as values, each in its place.
         """
-        check = _Completeness()
+        check = Completeness()
         for event in self.events(source, pace=pace):
             if isinstance(event, Caption):
                 yield event
@@ -100,7 +99,7 @@ class Interpreter:
 
     async def translate_async(self, source: Input, *, pace: Pace = "max") -> AsyncIterator[Caption]:
         """``translate`` for asyncio."""
-        check = _Completeness()
+        check = Completeness()
         async for event in self.events_async(source, pace=pace):
             if isinstance(event, Caption):
                 yield event
@@ -142,24 +141,3 @@ class Interpreter:
 def _several(targets: Sequence[str]) -> tuple[str, ...]:
     """One language may be given without a list around it."""
     return (targets,) if isinstance(targets, str) else tuple(targets)
-
-
-class _Completeness:
-    """Remembers what was lost, to raise it at the end."""
-
-    def __init__(self) -> None:
-        self._lost: list[str] = []
-        self._damaged: str | None = None
-
-    def add(self, event: Event) -> None:
-        self._lost += failures(event)
-        if isinstance(event, Gap):
-            self._lost.append(f"{event.start:.1f}-{event.end:.1f} s (gap: {event.cause})")
-        elif isinstance(event, Summary):
-            self._damaged = event.damaged
-
-    def done(self) -> None:
-        if self._lost:
-            raise IncompleteError(f"{len(self._lost)} pieces were not captioned: {'; '.join(self._lost)}")
-        if self._damaged is not None:
-            raise DamagedInputError(self._damaged)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from decalage.app.tally import Tally
-from decalage.events import Caption, Event, Failure, Start
+from decalage.errors import DamagedInputError, IncompleteError
+from decalage.events import Caption, Event, Failure, Gap, Start, Summary
 from decalage.flow.stopping import Ladder, Step
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.stream import RuntimeStream
@@ -24,6 +25,29 @@ def failures(event: Event) -> list[str]:
         place = f"{event.start:.1f}-{event.end:.1f} s"
         return [f"{place} has no {target} ({error})" for target, error in event.errors.items()]
     return []
+
+
+class Completeness:
+    """Remembers what was left out, to raise it at the end."""
+
+    def __init__(self) -> None:
+        self._lost: list[str] = []
+        self._damaged: str | None = None
+
+    def add(self, event: Event) -> None:
+        """One event after the other."""
+        self._lost += failures(event)
+        if isinstance(event, Gap):
+            self._lost.append(f"{event.start:.1f}-{event.end:.1f} s (gap: {event.cause})")
+        elif isinstance(event, Summary):
+            self._damaged = event.damaged
+
+    def done(self) -> None:
+        """Raises ``IncompleteError`` or ``DamagedInputError`` where something was."""
+        if self._lost:
+            raise IncompleteError(f"{len(self._lost)} pieces were not captioned: {'; '.join(self._lost)}")
+        if self._damaged is not None:
+            raise DamagedInputError(self._damaged)
 
 
 class Session:

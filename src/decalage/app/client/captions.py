@@ -10,11 +10,11 @@ from os import PathLike
 from decalage.app.client.client import Client
 from decalage.app.client.speaking import Speaking
 from decalage.app.compose import open_source
-from decalage.app.session import failures
+from decalage.app.session import Completeness
 from decalage.app.settings import Settings
 from decalage.contracts import AudioSource
-from decalage.errors import IncompleteError, ServerError
-from decalage.events import Caption, Event, Gap
+from decalage.errors import ServerError
+from decalage.events import Caption
 
 
 def captions(
@@ -48,20 +48,19 @@ async def _next(told: AsyncGenerator[Caption, None]) -> Caption | None:
 
 
 async def _captioned(session: Speaking, source: AudioSource) -> AsyncGenerator[Caption, None]:
-    lost: list[str] = []
+    check = Completeness()
     async with session as speaking:
         sending = asyncio.create_task(_sent(source, speaking))
         try:
             async for event in speaking:
-                lost += _left_out(event)
+                check.add(event)
                 if isinstance(event, Caption):
                     yield event
         finally:
             source.stop()
             sending.cancel()
             await asyncio.wait([sending])
-    if lost:
-        raise IncompleteError(f"{len(lost)} pieces were not captioned: {'; '.join(lost)}")
+    check.done()
     with suppress(asyncio.CancelledError):
         sending.result()
 
@@ -81,9 +80,3 @@ async def _sent(source: AudioSource, speaking: Speaking) -> None:
         return
     finally:
         await speaking.end()
-
-
-def _left_out(event: Event) -> list[str]:
-    if isinstance(event, Gap):
-        return [f"{event.start:.1f}-{event.end:.1f} s (gap: {event.cause})"]
-    return failures(event)

@@ -90,6 +90,18 @@ def _engines() -> list[Finding]:
     return findings
 
 
+def _server() -> Finding:
+    """What `serve`, `speak` and `listen` want."""
+    names = ("starlette", "uvicorn", "websockets", "python-multipart", "prometheus-client", "segno")
+    try:
+        told = ", ".join(f"{name} {metadata.version(name)}" for name in names[:3])
+        for name in names[3:]:
+            metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Finding("server", False, "not installed; run: pip install 'decalage[server]'", needed=False)
+    return Finding("server", True, told)
+
+
 def _models() -> list[Finding]:
     found = [f"{source}→{target}" for source, target in available_pairs()]
     more = f" and {len(found) - _PAIRS_TOLD} more" if len(found) > _PAIRS_TOLD else ""
@@ -107,7 +119,15 @@ def _models() -> list[Finding]:
 @click.pass_context
 def doctor(context: click.Context) -> int:
     """Tell what works here and what is missing, with the command that mends it."""
-    findings = [_python(), _machine(), _disk(), _config(context.find_root()), *_engines(), *_models()]
+    findings = [
+        _python(),
+        _machine(),
+        _disk(),
+        _config(context.find_root()),
+        *_engines(),
+        *_models(),
+        _server(),
+    ]
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         mark = "ok     " if finding.works else ("missing" if finding.needed else "absent ")
