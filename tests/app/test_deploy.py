@@ -221,7 +221,8 @@ def test_systemd_finds_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
 CHECKED = """
     Description Wants After Type ExecStart EnvironmentFile Environment Restart RestartSec
     RestartPreventExitStatus KillSignal KillMode TimeoutStopSec DynamicUser CacheDirectory
-    CacheDirectoryMode RuntimeDirectory UMask MemoryMax TasksMax LimitNOFILE LimitCORE NoNewPrivileges
+    CacheDirectoryMode RuntimeDirectory StateDirectory StateDirectoryMode UMask MemoryMax TasksMax
+    LimitNOFILE LimitCORE NoNewPrivileges
     ProtectSystem ProtectHome PrivateTmp PrivateDevices PrivateUsers ProtectHostname ProtectClock
     ProtectKernelTunables ProtectKernelModules ProtectKernelLogs ProtectControlGroups ProtectProc
     RestrictAddressFamilies RestrictNamespaces RestrictRealtime RestrictSUIDSGID LockPersonality RemoveIPC

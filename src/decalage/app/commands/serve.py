@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,9 +17,14 @@ from decalage.app.commands.declared import declared_among
 from decalage.app.options import LanguagesType, load_config
 from decalage.app.settings import Settings, overcommitted, unheard_terms
 from decalage.errors import MissingPartError, UsageError
+from decalage.store.journal import Journal
+from decalage.store.journal_folders import journal_folder
+from decalage.store.journal_settings import Models
 
 if TYPE_CHECKING:
     from decalage.app.server.running import Running
+
+logger = logging.getLogger(__name__)
 
 _INTERRUPTED = 130
 _MEGABYTE = 1_000_000
@@ -44,6 +51,7 @@ class Serving:
     languages: tuple[str, ...]
     log_format: Literal["text", "json"]
     drain: float
+    journal: bool
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -96,13 +104,17 @@ _OWN: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         ("--drain",),
         {"type": _S, "default": 30, "metavar": "S", "help": "To answer what was said, when told to stop."},
     ),
+    (
+        ("--journal/--no-journal",),
+        {"default": False, "help": "Keep what is heard and answered on disk; docs/serving.md."},
+    ),
 )
 
 
 def _own(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` with the options of ``Serving``; each can be set as ``DECALAGE_<NAME>`` too."""
     for names, attributes in reversed(_OWN):
-        variable = "DECALAGE_" + names[0].lstrip("-").replace("-", "_").upper()
+        variable = "DECALAGE_" + names[0].partition("/")[0].lstrip("-").replace("-", "_").upper()
         told = attributes.get("default") not in (None, "")
         function = click.option(*names, envvar=variable, show_default=told, **attributes)(function)
     return function
@@ -177,20 +189,41 @@ def _made(own: Serving, settings: Settings) -> tuple[Running, Callable[[], None]
     limits = Limits(
         sessions=own.sessions, session_s=own.session_limit, idle_s=own.idle_limit, grace_s=own.grace
     )
-    booth = Booth(settings, own.languages or None)
-    try:
-        service = Service(booth, door, limits, FileLimits(upload_bytes=own.upload_limit * _MEGABYTE))
-        address = Address(
-            host=own.host, port=own.port, uds=own.uds, certificate=own.tls_cert, key=own.tls_key
-        )
-        return Running(service, address, drain_s=own.drain), booth.close
-    except BaseException:
-        booth.close()
-        raise
+    address = Address(host=own.host, port=own.port, uds=own.uds, certificate=own.tls_cert, key=own.tls_key)
+    with ExitStack() as made:
+        journal = _journal(settings) if own.journal else None
+        if journal is not None:
+            made.callback(journal.close)  # once nothing more is answered
+        booth = Booth(settings, own.languages or None)
+        made.callback(booth.close)
+        files = FileLimits(upload_bytes=own.upload_limit * _MEGABYTE)
+        service = Service(booth, door, limits, files, journal=journal)
+        return Running(service, address, drain_s=own.drain), made.pop_all().close
+
+
+def _journal(settings: Settings) -> Journal:
+    """Where sessions are kept. Raises ``OutputError``."""
+    folder = Path(settings.model)
+    models = Models(
+        model=str(folder.absolute()) if folder.is_dir() else settings.model,
+        device=settings.device,
+        compute_type=settings.compute_type,
+        engine=settings.engine,
+    )
+    return Journal(models)
 
 
 def _tell(own: Serving, url: str) -> None:
-    click.echo(f"decalage: serving at {url}", err=True)
+    """To who started it; where programs read the log, as its first lines."""
+    told = [f"serving at {url}"]
+    if own.journal:
+        told.append(f"what is heard and answered is kept in {journal_folder()}")
     if own.host in ("0.0.0.0", "::") and own.tls_cert is None:  # noqa: S104 - compared, not bound
-        click.echo("decalage: browsers give a page the microphone over HTTPS only; docs/serving.md", err=True)
-    click.echo("decalage: Ctrl-C ends it, once what was said is answered", err=True)
+        told.append("browsers give a page the microphone over HTTPS only; docs/serving.md")
+    if own.log_format == "text":
+        told.append("Ctrl-C ends it, once what was said is answered")
+    for line in told:
+        if own.log_format == "json":
+            logger.info(line)
+        else:
+            click.echo(f"decalage: {line}", err=True)

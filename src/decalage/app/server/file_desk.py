@@ -124,7 +124,7 @@ class Reply:
         """200; neither kept nor held back on the way."""
         headers = [
             (b"content-type", media_type.encode()),
-            (b"cache-control", b"no-store"),
+            (b"cache-control", b"no-cache"),  # with no-store Chromium calls what it read as a stream aborted
             (b"x-accel-buffering", b"no"),
         ]
         self.begun = True

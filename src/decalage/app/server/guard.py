@@ -31,19 +31,19 @@ _POLICY = (
 
 
 class Guard:
-    """ASGI middleware. WebSockets are let through to where an error can be told."""
+    """ASGI middleware. WebSockets are let through to where an error can be told, their refusals made safe."""
 
     def __init__(self, app: ASGIApp, door: Door) -> None:
         self._app = app
         self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        safe = _safe_send(send, headers.get("host"), secure=scope.get("scheme") == "https")
-        refused = self._refused(scope, headers)
+        safe = _safe_send(send, headers.get("host"), secure=scope.get("scheme") in ("https", "wss"))
+        refused = self._refused(scope, headers) if scope["type"] == "http" else None
         if refused is not None:
             await refused(scope, receive, safe)
             return
@@ -68,7 +68,7 @@ class Guard:
 
 def _safe_send(send: Send, host: str | None, *, secure: bool) -> Send:
     async def safe(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = MutableHeaders(scope=message)
             for name, value in _SAFE.items():
                 headers.setdefault(name, value)

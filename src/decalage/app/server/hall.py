@@ -11,6 +11,7 @@ from typing import Protocol
 from decalage.app.server.booth import Wish
 from decalage.app.server.protocol import Config, Limits, ProtocolError, Reason, Resume
 from decalage.app.server.session import Names, Session
+from decalage.app.server.sound import Recorder
 from decalage.clock import Clock, SystemClock
 from decalage.config import StreamOptions
 from decalage.errors import ClosedError, UnsupportedPairError, UsageError
@@ -18,6 +19,9 @@ from decalage.events import Start
 from decalage.runtimes.stream import RuntimeStream
 
 logger = logging.getLogger(__name__)
+
+_FINISHED = 200
+"""Sessions that are over and still known, at most: beyond it the oldest are forgotten before their time."""
 
 
 class Interpreting(Protocol):
@@ -33,6 +37,14 @@ class Interpreting(Protocol):
 
     def open(self, options: StreamOptions) -> RuntimeStream:
         """A stream to feed."""
+        ...
+
+
+class Recording(Protocol):
+    """Who keeps sessions."""
+
+    def begin(self, start: Start, options: StreamOptions) -> Recorder:
+        """For one more session, which it is told of by ``start``; never waits and never raises."""
         ...
 
 
@@ -66,12 +78,14 @@ class Hall:
         limits: Limits,
         *,
         clock: Clock | None = None,
+        recording: Recording | None = None,
         names: Callable[[], Names] = fresh_names,
     ) -> None:
         self.limits = limits
         self.draining = False
         self._booth = booth
         self._clock = clock or SystemClock()
+        self._recording = recording
         self._names = names
         self._by_secret: dict[str, Session] = {}
         self._by_listen_id: dict[str, Session] = {}
@@ -90,8 +104,7 @@ class Hall:
             return Begun(self._resumed(config, config.resume), resumed=True)
         if self.draining:
             raise ProtocolError("busy", "this server is about to stop; connect again in a minute")
-        if len(self.sessions) >= self.limits.sessions:
-            raise ProtocolError("busy", f"all {self.limits.sessions} sessions are taken; try again later")
+        self._make_room()
         return Begun(self._opened(config, given), resumed=False)
 
     def find(self, listen_id: str) -> Session:
@@ -106,15 +119,31 @@ class Hall:
         for session in list(self._by_secret.values()):
             session.due()
             if session.forgotten:
-                del self._by_secret[session.names.secret]
-                del self._by_listen_id[session.names.listen_id]
-                logger.info("session forgotten", extra={"session": session.names.listen_id})
+                self._forget(session)
+        finished = [session for session in self._by_secret.values() if session.over_since is not None]
+        for session in sorted(finished, key=_worth)[: max(0, len(finished) - _FINISHED)]:
+            self._forget(session)
 
     def end_all(self, reason: Reason) -> None:
         """No more sound for anybody, and no new session."""
         self.draining = True
         for session in self.sessions:
             session.end(reason)
+
+    def _make_room(self) -> None:
+        """End what nobody will miss, where there are too many. Raises ``ProtocolError``: not enough."""
+        open_now = self.sessions
+        vacant = [session for session in open_now if session.vacant]
+        if len(open_now) - len(vacant) >= self.limits.sessions:
+            raise ProtocolError("busy", f"all {self.limits.sessions} sessions are taken; try again later")
+        if len(open_now) >= self.limits.sessions:
+            for session in vacant:
+                session.end("expired")
+
+    def _forget(self, session: Session) -> None:
+        del self._by_secret[session.names.secret]
+        del self._by_listen_id[session.names.listen_id]
+        logger.info("session forgotten", extra={"session": session.names.listen_id})
 
     def _resumed(self, config: Config, resume: Resume) -> Session:
         session = self._by_secret.get(resume.session)
@@ -140,14 +169,16 @@ class Hall:
             raise ProtocolError("bad-message", str(error)) from error
         except ClosedError as error:
             raise ProtocolError("busy", "this server has stopped") from error
+        start = self._booth.start_event(wish, given)
         session = Session(
             self._names(),
             stream,
-            self._booth.start_event(wish, given),
+            start,
             wish,
             retarget=self._options,
             limits=self.limits,
             clock=self._clock,
+            recorder=None if self._recording is None else self._recording.begin(start, options),
         )
         session.begin(config.encoding, config.sample_rate)
         self._by_secret[session.names.secret] = session
@@ -157,3 +188,8 @@ class Hall:
     def _options(self, wish: Wish) -> StreamOptions:
         options = self._booth.options(wish)
         return replace(options, segmenter=replace(options.segmenter, activity=True))
+
+
+def _worth(session: Session) -> tuple[bool, float]:
+    """By this, sessions that are over are forgotten: those in which nothing was said, then the oldest."""
+    return session.sound.received_s > 0, session.over_since or 0.0

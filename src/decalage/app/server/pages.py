@@ -31,6 +31,8 @@ _TYPES = {
     "txt": "text/plain",
     "jsonl": "application/x-ndjson",
 }
+_LINK_LETTERS = 300
+"""A QR code of more is a wall to a phone, and the name in it is whatever the client says."""
 _SHOWS: dict[str, Show] = {"source": "source", "target": "target", "both": "both"}
 
 
@@ -92,6 +94,8 @@ class Pages:
             return _refused(404, str(error))
         query = {"listen": session.names.listen_id, **({"to": target} if target else {})}
         link = f"{request.url.scheme}://{request.url.netloc}/?{urlencode(query)}"
+        if len(link) > _LINK_LETTERS:
+            return _refused(400, f"a link of {len(link)} letters is too long for a QR code")
         picture = io.BytesIO()
         segno.make(link, error="m", micro=False).save(
             picture, kind="svg", scale=6, border=4, dark="#000", light="#fff", xmldecl=False

@@ -11,7 +11,7 @@ from decalage.app.server.session import Session
 from decalage.events import Start, Summary
 
 _TICK_S = 1.0
-_SEND_LIMIT_S = 20.0
+SEND_LIMIT_S = 20.0
 """A client that takes nothing for so long is given up; it can come back."""
 
 
@@ -31,6 +31,7 @@ class Reader:
         target: str | None,
         partials: bool,
         speaker: bool,
+        send_limit_s: float = SEND_LIMIT_S,
     ) -> None:
         self._socket = socket
         self._session = session
@@ -38,6 +39,7 @@ class Reader:
         self._target = target
         self._partials = partials
         self._speaker = speaker
+        self._send_limit_s = send_limit_s
         self._news = asyncio.Event()
         self._acknowledged = -1.0
         self._ticks = 0
@@ -102,9 +104,9 @@ class Reader:
 
     async def _write(self, text: str) -> None:
         try:
-            async with self._sending, asyncio.timeout(_SEND_LIMIT_S):
+            async with self._sending, asyncio.timeout(self._send_limit_s):
                 await self._socket.send_text(text)
         except TimeoutError as error:
-            raise ProtocolError("too-slow", f"nothing was read for {_SEND_LIMIT_S:g} s") from error
+            raise ProtocolError("too-slow", f"nothing was read for {self._send_limit_s:g} s") from error
         except RuntimeError as error:  # Starlette's, where the socket has been closed
             raise WebSocketDisconnect(1006) from error

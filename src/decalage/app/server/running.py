@@ -19,6 +19,7 @@ from types import FrameType
 
 import uvicorn
 
+from decalage.app.server.patience import Patience, frames_within, requests_within
 from decalage.app.server.web import Service
 from decalage.errors import UsageError
 
@@ -31,6 +32,8 @@ _HEADER_BYTES = 32_768
 _KEPT_OPEN_S = 15
 _CLOSE_S = 3
 """For what is still being sent when everything is over."""
+_PING_S = (15.0, 20.0)
+"""A WebSocket is pinged so often, and closed when it has not answered in so long: a phone that is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,9 @@ class Address:
 class Running(uvicorn.Server):
     """Serves until a signal, then drains."""
 
-    def __init__(self, service: Service, address: Address, *, drain_s: float = 30.0) -> None:
+    def __init__(
+        self, service: Service, address: Address, *, drain_s: float = 30.0, patience: Patience | None = None
+    ) -> None:
         """Binds nothing yet. Raises ``UsageError`` for a certificate that cannot be used."""
         self._service = service
         self._address = address
@@ -61,21 +66,11 @@ class Running(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
         self.stopped_by: int | None = None
         """The first signal."""
-        super().__init__(_configured(service, address))
+        super().__init__(_configured(service, address, patience or Patience()))
 
     def listen(self) -> tuple[socket.socket, str]:
-        """The socket, bound, and the URL of the page. Raises ``UsageError``."""
-        address = self._address
-        try:
-            if address.uds is not None:
-                return _unix_socket(address.uds), f"{address.scheme}+unix:{address.uds}"
-            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-            bound = socket.create_server((address.host, address.port), family=family, backlog=1024)
-        except (OSError, OverflowError) as error:
-            raise UsageError(_told(address, error)) from error
-        host, port = bound.getsockname()[:2]
-        shown = f"[{host}]" if family is socket.AF_INET6 else host
-        return bound, f"{address.scheme}://{shown}:{port}/"
+        """``listening`` at its address."""
+        return listening(self._address)
 
     async def until_stopped(self, bound: socket.socket, started: Callable[[], None]) -> None:
         """Serve on ``bound``; ``started`` is called once requests are answered."""
@@ -114,9 +109,30 @@ class Running(uvicorn.Server):
         started()
 
 
-def _configured(service: Service, address: Address) -> uvicorn.Config:
+def listening(address: Address) -> tuple[socket.socket, str]:
+    """The socket, bound, and the URL of the page; who comes waits until it is served.
+
+    Raises ``UsageError``.
+    """
+    try:
+        if address.uds is not None:
+            return _unix_socket(address.uds), f"{address.scheme}+unix:{address.uds}"
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        bound = socket.create_server((address.host, address.port), family=family, backlog=1024)
+    except (OSError, OverflowError) as error:
+        raise UsageError(_told(address, error)) from error
+    host, port = bound.getsockname()[:2]
+    shown = f"[{host}]" if family is socket.AF_INET6 else host
+    return bound, f"{address.scheme}://{shown}:{port}/"
+
+
+def _configured(service: Service, address: Address, patience: Patience) -> uvicorn.Config:
     config = uvicorn.Config(
         service.application(),
+        http=requests_within(patience),
+        ws=frames_within(patience),
+        ws_ping_interval=_PING_S[0],
+        ws_ping_timeout=_PING_S[1],
         log_config=None,
         access_log=False,
         server_header=False,
@@ -145,9 +161,13 @@ def _unix_socket(path: Path) -> socket.socket:
                 raise OSError(errno.EADDRINUSE, "another server listens there")
         path.unlink()
     bound = socket.socket(socket.AF_UNIX)
-    bound.bind(str(path))
-    path.chmod(0o660)
-    bound.listen(1024)
+    try:
+        bound.bind(str(path))
+        path.chmod(0o660)
+        bound.listen(1024)
+    except OSError:
+        bound.close()
+        raise
     return bound
 
 

@@ -19,12 +19,22 @@ import numpy as np
 from decalage.app.server.booth import Wish
 from decalage.app.server.protocol import Limits, Overload, ProtocolError, Reason, Resume, Stats
 from decalage.app.server.replay import Replay
-from decalage.app.server.sound import SessionSound
+from decalage.app.server.sound import Recorder, SessionSound
 from decalage.app.tally import Tally
 from decalage.audio import seconds
 from decalage.clock import Clock
 from decalage.config import StreamOptions
-from decalage.events import Caption, Gap, Start, StreamEvent, Summary
+from decalage.events import (
+    Caption,
+    Event,
+    Gap,
+    Partial,
+    SpeechStarted,
+    SpeechStopped,
+    Start,
+    StreamEvent,
+    Summary,
+)
 from decalage.runtimes.stream import RuntimeStream
 from decalage.sources.packets import Encoding
 
@@ -67,6 +77,7 @@ class Session:
         retarget: Callable[[Wish], StreamOptions],
         limits: Limits,
         clock: Clock,
+        recorder: Recorder | None = None,
     ) -> None:
         self.names = names
         self.stream = stream
@@ -74,7 +85,7 @@ class Session:
         self.targets = start.targets
         self.limits = limits
         self.replay = Replay()
-        self.sound = SessionSound(stream, clock, ahead_s=limits.ahead_s)
+        self.sound = SessionSound(stream, clock, ahead_s=limits.ahead_s, recorder=recorder)
         self.reason: Reason | None = None
         """Why no more sound is taken; None while it is."""
         self.over_since: float | None = None
@@ -84,6 +95,7 @@ class Session:
         self._wish = wish
         self._retarget = retarget
         self._clock = clock
+        self._recorder = recorder
         self._born = self._heard = clock.now()
         self._left: float | None = None
         self._displace: Callable[[], None] | None = None
@@ -93,7 +105,7 @@ class Session:
         self._lags: deque[float] = deque(maxlen=_RECENT)
         self._dropped: float | None = None  # when
         self._behind = False
-        self.replay.add(start)
+        self._add(start)
 
     def __repr__(self) -> str:
         return f"<Session {self.names.listen_id} {self.sound.received_s:.1f} s, {self.replay!r}>"
@@ -164,7 +176,7 @@ class Session:
             self._lags.append(event.lag)
         if isinstance(event, Gap) and event.captured:
             self._dropped = self._clock.now()
-        self.replay.add(event)
+        self._add(event)
         self._wake()
 
     def over(self) -> Summary:
@@ -172,9 +184,16 @@ class Session:
         summary = self._tally.summary(self.stream.statistics(), self.stream.damage)
         self.reason = self.reason or "end"
         self.over_since = self._clock.now()
-        self.replay.add(summary)
+        self._add(summary)
+        if self._recorder is not None:
+            self._recorder.close()
         self._wake()
         return summary
+
+    @property
+    def vacant(self) -> bool:
+        """Whether its client has gone and has said nothing: its place may be given to another."""
+        return self._left is not None and not self.sound.received_s
 
     @property
     def flushed(self) -> bool:
@@ -237,6 +256,12 @@ class Session:
         if self._dropped is not None and self._clock.now() - self._dropped < _SHED_S:
             shedding.append("sound")
         return Overload(round(behind_s, 2), "degrade", tuple(shedding))
+
+    def _add(self, event: Event) -> None:
+        """Number ``event``; all but what passes is recorded."""
+        told = self.replay.add(event)
+        if self._recorder is not None and not isinstance(event, Partial | SpeechStarted | SpeechStopped):
+            self._recorder.event(told.seq, event)
 
     def _targets_with(self, target: str | None) -> tuple[str, ...]:
         wanted = [each for each in (*sorted(filter(None, self._listeners)), target) if each is not None]

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from starlette.responses import PlainTextResponse
@@ -49,6 +51,8 @@ logger = logging.getLogger(__name__)
 
 _BEFORE = 50
 """Settled events that a new listener gets first."""
+_TOLD_S = 3.0
+"""What was answered last is sent within it, when the server stops, to clients that take it."""
 
 
 class Sockets:
@@ -62,13 +66,16 @@ class Sockets:
         door: Door,
         *,
         journal: bool,
+        send_limit_s: float,
     ) -> None:
         self._hall = hall
         self._languages = booth.languages()
         self._metrics = metrics
         self._door = door
         self._journal = journal
+        self._reader = partial(Reader, send_limit_s=send_limit_s)
         self._pumps: set[asyncio.Task[None]] = set()  # one a session
+        self._readers: set[asyncio.Task[Any]] = set()  # one a connection that is told events
 
     def routes(self) -> list[WebSocketRoute]:
         """``/v1/stream`` and the captions of a session."""
@@ -79,9 +86,11 @@ class Sockets:
         ]
 
     async def drained(self) -> None:
-        """Wait until every session has said everything."""
+        """Wait until every session has said everything, and whoever reads it has been told."""
         while self._pumps:
             await asyncio.wait(self._pumps)
+        if self._readers:
+            await asyncio.wait(self._readers, timeout=_TOLD_S)
 
     def _guarded(
         self, serve: Callable[[WebSocket], Coroutine[Any, Any, None]]
@@ -123,15 +132,28 @@ class Sockets:
         else:
             self._begin(session)
         seen = config.resume.last_seq if config.resume is not None else 0
-        reader = Reader(socket, session, seen, target=None, partials=config.partials, speaker=True)
+        reader = self._reader(socket, session, seen, target=None, partials=config.partials, speaker=True)
         displaced = asyncio.Event()
         number = session.attach(displaced.set)
         try:
             ready = self._ready(session, resumed=begun.resumed)
             await reader.send(ready)
-            await until_one_ends(reader.read(), self._hear(socket, session, reader), _displaced(displaced))
+            hearing = self._hear(socket, session, reader, number)
+            with self._told():
+                await until_one_ends(reader.read(), hearing, _displaced(displaced))
         finally:
             session.detach(number)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """This task tells a client events."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a connection is a task
+        self._readers.add(task)
+        try:
+            yield
+        finally:
+            self._readers.discard(task)
 
     def _begin(self, session: Session) -> None:
         self._metrics.opened()
@@ -153,12 +175,14 @@ class Sockets:
         told = {"session": session.names.listen_id, "reason": session.reason, "audio_s": summary.audio_s}
         logger.info("session over", extra={**told, "captions": summary.captions})
 
-    async def _hear(self, socket: WebSocket, session: Session, reader: Reader) -> None:
-        """Take frames until the client has gone."""
+    async def _hear(self, socket: WebSocket, session: Session, reader: Reader, number: int) -> None:
+        """Take frames until the client has gone, or another connection speaks."""
         rate = MessageRate()
         while True:
             message = await next_message(socket)
-            rate.count()
+            await rate.count()
+            if number != session.connections:  # what comes now is sent again over the other one
+                raise _taken_over()
             frame = message.get("bytes")
             if frame is not None:
                 if len(frame) > self._hall.limits.frame_bytes:
@@ -187,7 +211,7 @@ class Sockets:
             session.listen(target)
         except UnsupportedPairError as error:
             raise ProtocolError("unsupported-language", str(error)) from error
-        reader = Reader(socket, session, cursor, target=target, partials=partials, speaker=False)
+        reader = self._reader(socket, session, cursor, target=target, partials=partials, speaker=False)
         try:
             await reader.send(
                 Listening(
@@ -198,7 +222,8 @@ class Sockets:
                     seq=session.replay.last_seq,
                 )
             )
-            await until_one_ends(reader.read(), _answer_pings(socket, reader))
+            with self._told():
+                await until_one_ends(reader.read(), _answer_pings(socket, reader))
         finally:
             session.leave(target)
 
@@ -225,7 +250,7 @@ async def _answer_pings(socket: WebSocket, reader: Reader) -> None:
     rate = MessageRate()
     while True:
         message = await next_message(socket)
-        rate.count()
+        await rate.count()
         said = parse(message["text"]) if message.get("text") is not None else None
         if not isinstance(said, Ping):
             raise ProtocolError("bad-message", "who listens may only ping")
@@ -234,4 +259,8 @@ async def _answer_pings(socket: WebSocket, reader: Reader) -> None:
 
 async def _displaced(displaced: asyncio.Event) -> None:
     await displaced.wait()
-    raise ProtocolError("taken-over", "the session goes on in another connection")
+    raise _taken_over()
+
+
+def _taken_over() -> ProtocolError:
+    return ProtocolError("taken-over", "the session goes on in another connection")

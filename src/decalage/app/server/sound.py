@@ -12,6 +12,7 @@ recognized while it is spoken, so the stream hears it a little faster than it wa
 from __future__ import annotations
 
 from collections import deque
+from typing import Protocol
 
 import numpy as np
 
@@ -19,13 +20,30 @@ from decalage.app.server.protocol import ProtocolError
 from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, sample_count, seconds
 from decalage.clock import Clock
 from decalage.contracts import Stream
-from decalage.errors import InputError
+from decalage.errors import ClosedError, InputError
+from decalage.events import Event
 from decalage.sources.packets import Encoding, PacketSound
 
 CATCH_UP = 1.5
 """Seconds of sound that are heard in a second, where some wait."""
 _AT_ONCE_S = 1.0
 """What may come at once without waiting: a connection stutters."""
+
+
+class Recorder(Protocol):
+    """Keeps what one session hears and answers; never waits and never raises."""
+
+    def sound(self, chunk: AudioChunk) -> None:
+        """What came next; before it sound may be missing."""
+        ...
+
+    def event(self, seq: int, event: Event) -> None:
+        """What was answered, with its number."""
+        ...
+
+    def close(self) -> None:
+        """The session is over."""
+        ...
 
 
 class _Flush:
@@ -35,8 +53,11 @@ class _Flush:
 class SessionSound:
     """Pure but for its stream, which never waits; for one thread."""
 
-    def __init__(self, stream: Stream, clock: Clock, *, ahead_s: float) -> None:
+    def __init__(
+        self, stream: Stream, clock: Clock, *, ahead_s: float, recorder: Recorder | None = None
+    ) -> None:
         self._stream = stream
+        self._recorder = recorder  # has at once what the stream hears when it is its time
         self._clock = clock
         self._ahead_s = ahead_s
         self._packets: PacketSound | None = None
@@ -47,6 +68,7 @@ class SessionSound:
         self._credit_s = _AT_ONCE_S
         self._counted = clock.now()
         self._ending = False
+        self._flushed = 0  # ``_next`` at the last flush
 
     @property
     def received_s(self) -> float:
@@ -96,8 +118,10 @@ class SessionSound:
         return self.received_s - before
 
     def flush(self) -> None:
-        """What came so far is one utterance."""
-        self._backlog.append(_Flush())
+        """What came so far is one utterance; nothing happens where nothing came."""
+        if self._flushed != self._next:
+            self._flushed = self._next
+            self._backlog.append(_Flush())
         self.due()
 
     def end(self, *, at_once: bool = False) -> None:
@@ -114,6 +138,17 @@ class SessionSound:
         now = self._clock.now()
         self._credit_s += CATCH_UP * (now - self._counted)
         self._counted = now
+        try:
+            self._hand_over()
+        except ClosedError:  # its segmenter failed: nobody hears the rest
+            self._backlog.clear()
+            self._backlog_samples = 0
+            self._ending = True
+        self._credit_s = min(self._credit_s, _AT_ONCE_S)
+        if self._ending and not self._backlog:
+            self._stream.finish()
+
+    def _hand_over(self) -> None:
         while self._backlog:
             item = self._backlog[0]
             if isinstance(item, _Flush):
@@ -125,16 +160,16 @@ class SessionSound:
             else:
                 return
             self._backlog.popleft()
-        self._credit_s = min(self._credit_s, _AT_ONCE_S)
-        if self._ending:
-            self._stream.finish()
 
     def _put(self, samples: Samples) -> None:
         if not len(samples) or self._ending:
             return
         for start in range(0, len(samples), SAMPLE_RATE // 2):
             piece = samples[start : start + SAMPLE_RATE // 2]
-            self._backlog.append(AudioChunk(self._next, piece))
+            chunk = AudioChunk(self._next, piece)
+            self._backlog.append(chunk)
+            if self._recorder is not None:
+                self._recorder.sound(chunk)
             self._next += len(piece)
         self._backlog_samples += len(samples)
         self.due()

@@ -17,11 +17,12 @@ from decalage.app.server.door import Door
 from decalage.app.server.file_api import file_routes
 from decalage.app.server.file_desk import FileDesk
 from decalage.app.server.guard import Guard
-from decalage.app.server.hall import Hall
+from decalage.app.server.hall import Hall, Recording
 from decalage.app.server.logs import AccessLog
 from decalage.app.server.metrics import Load, Metrics
 from decalage.app.server.pages import Pages
 from decalage.app.server.protocol import Limits
+from decalage.app.server.reader import SEND_LIMIT_S
 from decalage.app.server.sockets import Sockets
 from decalage.app.server.uploads import FileLimits
 from decalage.audio import seconds
@@ -39,15 +40,19 @@ class Service:
         limits: Limits | None = None,
         files: FileLimits | None = None,
         *,
-        journal: bool = False,
+        journal: Recording | None = None,
+        send_limit_s: float = SEND_LIMIT_S,
     ) -> None:
-        self.hall = Hall(booth, limits or Limits())
+        """A client that takes nothing for ``send_limit_s`` is given up."""
+        self.hall = Hall(booth, limits or Limits(), recording=journal)
         self.metrics = Metrics(self)
         self._booth = booth
         self._door = door
         self._desk = FileDesk(booth, files or FileLimits())
-        self._sockets = Sockets(self.hall, booth, self.metrics, door, journal=journal)
-        self._pages = Pages(self.hall, booth, token=door.token is not None, journal=journal)
+        self._sockets = Sockets(
+            self.hall, booth, self.metrics, door, journal=journal is not None, send_limit_s=send_limit_s
+        )
+        self._pages = Pages(self.hall, booth, token=door.token is not None, journal=journal is not None)
         self._files = file_routes(booth, self._desk.limits, self._desk)
 
     def load(self) -> Load:

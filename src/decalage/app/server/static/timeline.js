@@ -57,11 +57,13 @@ export class Timeline {
 
   #caption(event) {
     const { endpoint, asr_start, asr_end, mt_start, mt_end, emitted } = event.timing;
-    if (this.#open?.from < event.end) this.#end(event.end);
+    const goesOn = this.#open?.from < event.end; // nobody said that speech stopped: the rest is the next one's
+    if (goesOn) this.#end(event.end);
     this.#moving.querySelectorAll(".open").forEach((bar) => Number(bar.dataset.to) <= endpoint && bar.remove());
-    this.#bar("heard", event, event.start, endpoint);
+    this.#bar("heard", event, event.start, goesOn ? event.end : endpoint);
     this.#bar("recognized", event, asr_start, asr_end);
     if (mt_start !== null && mt_start !== undefined) this.#bar("translated", event, mt_start, mt_end);
+    if (goesOn) this.#begin(event.end);
     this.#shown = Math.max(this.#shown, emitted);
   }
 
@@ -71,7 +73,9 @@ export class Timeline {
 
   #end(time) {
     if (!this.#open) return;
-    this.#place(this.#open.bar, this.#open.from, time);
+    const { from, bar } = this.#open;
+    if (time > from) this.#place(bar, from, time);
+    else bar.remove();
     this.#open = null;
   }
 
