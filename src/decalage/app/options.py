@@ -131,6 +131,19 @@ def load_config(context: click.Context, _parameter: click.Parameter, path: Path 
     context.default_map = {**(context.default_map or {}), **own}
 
 
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    callback=load_config,
+    is_eager=True,
+    expose_value=False,
+    envvar="DECALAGE_CONFIG",
+    help="Settings in TOML, keys named as the options.",
+)
+"""Gives a command its file of settings."""
+
+
 def _known(context: click.Context) -> set[str]:
     """Keys that any command with a configuration file takes: one file serves all of them."""
     root = context.find_root().command

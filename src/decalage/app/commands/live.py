@@ -16,7 +16,7 @@ from decalage.app.commands.captioning import Outputs, caption
 from decalage.app.commands.declared import declared_live, told
 from decalage.app.compose import open_microphone
 from decalage.app.keys import Keys
-from decalage.app.options import load_config
+from decalage.app.options import config_option
 from decalage.app.outputs import tells_words
 from decalage.app.settings import Settings
 from decalage.contracts import AudioSource
@@ -44,16 +44,7 @@ _BARS = 12
     help="Keep the transcript where no -o says otherwise.",
 )
 @declared_live
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    callback=load_config,
-    is_eager=True,
-    expose_value=False,
-    envvar="DECALAGE_CONFIG",
-    help="Settings in TOML, keys named as the options.",
-)
+@config_option
 def live(
     wanted: str | None,
     *,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from decalage.app.commands.declared import declared_among
-from decalage.app.options import LanguagesType, load_config
+from decalage.app.options import LanguagesType, config_option
 from decalage.app.settings import Settings, overcommitted, unheard_terms
 from decalage.errors import MissingPartError, UsageError
 from decalage.store.journal import Journal
@@ -130,16 +130,7 @@ def _own(function: Callable[..., Any]) -> Callable[..., Any]:
     *("--partials/--no-partials", "--speculate/--no-speculate", "--prompt", "--terms", "--offline"),
     "--verbose",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    callback=load_config,
-    is_eager=True,
-    expose_value=False,
-    envvar="DECALAGE_CONFIG",
-    help="Settings in TOML, keys named as the options.",
-)
+@config_option
 def serve(*, verbose: int, **chosen: Any) -> int:
     """Serve captions: a page to speak in, links to read along, an overlay, an API.
 

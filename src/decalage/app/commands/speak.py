@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,7 +17,7 @@ from decalage.app.commands.captioning import INTERRUPTED
 from decalage.app.commands.declared import declared_among, told
 from decalage.app.commands.live import status_line
 from decalage.app.compose import open_microphone, open_source
-from decalage.app.options import LanguagesType, load_config
+from decalage.app.options import LanguagesType, config_option
 from decalage.app.outputs import check_outputs, open_sinks
 from decalage.app.settings import Settings
 from decalage.contracts import AudioSource, Sink
@@ -92,16 +91,7 @@ class Written:
     "--duration",
     "--verbose",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    callback=load_config,
-    is_eager=True,
-    expose_value=False,
-    envvar="DECALAGE_CONFIG",
-    help="Settings in TOML, keys named as the options.",
-)
+@config_option
 def speak(
     url: str,
     given: str | None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,7 +9,7 @@ import click
 from decalage.app.commands.captioning import Outputs, caption
 from decalage.app.commands.declared import declared, told
 from decalage.app.compose import open_source
-from decalage.app.options import load_config
+from decalage.app.options import config_option
 from decalage.app.outputs import tells_words
 from decalage.app.settings import Settings
 
@@ -20,16 +19,7 @@ from decalage.app.settings import Settings
 )
 @click.argument("given", metavar="INPUT")
 @declared
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    callback=load_config,
-    is_eager=True,
-    expose_value=False,
-    envvar="DECALAGE_CONFIG",
-    help="Settings in TOML, keys named as the options.",
-)
+@config_option
 def translate(
     given: str,
     *,
