@@ -39,6 +39,13 @@ class Roll {
     this.#settled = Math.max(this.#settled, index);
   }
 
+  /** To be called when the text is in sight: what it pushed out at the top would still widen the box. */
+  trim() {
+    const { top, height } = this.#element.parentElement.getBoundingClientRect();
+    const unseen = (each) => height && each.getBoundingClientRect().bottom <= top + 1;
+    for (const each of Array.from(this.#element.children)) if (unseen(each)) each.remove();
+  }
+
   #place(paragraph, index) {
     const after = Array.from(this.#element.children).find((each) => Number(each.dataset.index) > index);
     this.#element.insertBefore(paragraph, after ?? null);
@@ -75,6 +82,7 @@ function take(event) {
 /** Shown from now on, until nothing has come for a while. */
 function seen() {
   box.hidden = !box.querySelector("p");
+  for (const roll of Object.values(rolls)) roll.trim();
   box.classList.remove("gone");
   clearTimeout(fading);
   if (style.fade) fading = setTimeout(() => box.classList.add("gone"), style.fade * 1000);
