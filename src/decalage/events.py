@@ -192,8 +192,8 @@ class Summary:
     """100 × CPU seconds of the process tree / (wall × cores); None: the process serves others too."""
     memory_mb: float | None
     """Peak proportional set size of the process tree (Linux), else peak resident set; None as above."""
-    cold_start_s: float
-    """Seconds from the command to the first sample accepted: models loaded."""
+    cold_start_s: float | None
+    """Seconds from the command to the first sample accepted: models loaded. None as above."""
     damaged: str | None = None
     """Why the input stopped decoding, if it did."""
     voice_lag: Spread | None = None

@@ -24,7 +24,7 @@ from decalage.app.server.hall import Hall
 from decalage.app.server.patience import Patience
 from decalage.app.server.protocol import Config, Limits
 from decalage.app.server.reader import SEND_LIMIT_S
-from decalage.app.server.running import Address, Running
+from decalage.app.server.running import Address, Running, listening
 from decalage.app.server.session import Session
 from decalage.app.server.web import Service
 from decalage.app.settings import Settings
@@ -258,8 +258,9 @@ async def served(
     booth = booth or fake_booth()
     kept = replace(Limits(), **limits)  # type: ignore[arg-type]
     service = Service(booth, door or Door(), kept, send_limit_s=send_limit_s)
-    running = Running(service, address or Address(port=0), patience=patience)
-    bound, url = running.listen()
+    address = address or Address(port=0)
+    running = Running(service, address, patience=patience)
+    bound, url = listening(address)
     if send_bytes is not None:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
     started = asyncio.Event()

@@ -147,7 +147,7 @@ def test_the_container_runs_as_nobody_in_particular_and_says_whether_it_is_well(
     assert "--open" not in entry
 
 
-def test_the_cache_of_the_container_is_where_it_may_write(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_container_keeps_is_where_it_may_write(monkeypatch: pytest.MonkeyPatch) -> None:
     final = stages()[-1]
     variables = dict(word.split("=", 1) for word in said(final, "ENV")[0].words)
     volume = said(final, "VOLUME")[0].text
@@ -155,7 +155,7 @@ def test_the_cache_of_the_container_is_where_it_may_write(monkeypatch: pytest.Mo
     assert cache_folder().is_relative_to(volume)
     service = compose()["services"]["decalage"]
     assert service["read_only"] is True
-    assert [each.split(":")[1] for each in service["volumes"]] == [volume]
+    assert [each.split(":")[1] for each in service["volumes"]] == [volume, variables["DECALAGE_DATA"]]
     assert service["tmpfs"][0].startswith("/tmp:")  # noqa: S108 - of the container
 
 
@@ -195,7 +195,8 @@ def test_the_unit_is_hardened_and_waits_for_the_drain() -> None:
     assert set(unit["RestrictAddressFamilies"][0].split()) == {"AF_INET", "AF_INET6", "AF_UNIX"}
     assert int(unit["TimeoutStopSec"][0]) > DRAIN_S
     (cache,) = unit["CacheDirectory"]
-    assert f"DECALAGE_CACHE=%C/{cache}" in unit["Environment"][0].split()
+    (state,) = unit["StateDirectory"]
+    assert {f"DECALAGE_CACHE=%C/{cache}", f"DECALAGE_DATA=%S/{state}"} <= set(unit["Environment"][0].split())
     assert "DECALAGE_TOKEN" not in "".join(unit["ExecStart"] + unit["Environment"])
     assert unit["ExecStart"][0].split()[1] == "serve"
 
@@ -221,7 +222,7 @@ def test_systemd_finds_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
 CHECKED = """
     Description Wants After Type ExecStart EnvironmentFile Environment Restart RestartSec
     RestartPreventExitStatus KillSignal KillMode TimeoutStopSec DynamicUser CacheDirectory
-    CacheDirectoryMode RuntimeDirectory StateDirectory StateDirectoryMode UMask MemoryMax TasksMax
+    CacheDirectoryMode StateDirectory StateDirectoryMode UMask MemoryMax TasksMax
     LimitNOFILE LimitCORE NoNewPrivileges
     ProtectSystem ProtectHome PrivateTmp PrivateDevices PrivateUsers ProtectHostname ProtectClock
     ProtectKernelTunables ProtectKernelModules ProtectKernelLogs ProtectControlGroups ProtectProc
@@ -245,6 +246,24 @@ def test_the_blocks_of_a_proxy_are_closed_and_websockets_get_through(name: str) 
         assert logged == ["captions;"]
         (form,) = re.findall(r"log_format captions '([^']*)'", code)
         assert not {"$request", "$request_uri", "$uri", "$args", "$http_referer"} & set(form.split())
+
+
+def test_a_proxy_asks_where_the_unit_listens() -> None:
+    command = settings()["ExecStart"][0].split()
+    host, port = command[command.index("--host") + 1], command[command.index("--port") + 1]
+    asked = re.findall(r"(?m)^ *proxy_pass (\S+);", (DEPLOY / "nginx.conf").read_text("utf-8"))
+    assert asked == [f"http://{host}:{port}"]
+    assert f"{host}:{port}" in (DEPLOY / "Caddyfile").read_text("utf-8")
+
+
+def test_the_page_about_serving_names_every_folder_that_is_kept() -> None:
+    page = (REPOSITORY / "docs" / "serving.md").read_text("utf-8")
+    for word in (
+        "StateDirectory",
+        "DECALAGE_DATA",
+        *(each.split(":")[1] for each in compose()["services"]["decalage"]["volumes"]),
+    ):
+        assert word in page, word
 
 
 @pytest.mark.parametrize("path", sorted(DEPLOY.iterdir()), ids=lambda path: path.name)

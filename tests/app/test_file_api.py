@@ -18,14 +18,18 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.routing import BaseRoute, Route
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
+from decalage.app.server.door import Door
 from decalage.app.server.file_api import file_routes
 from decalage.app.server.file_desk import Capped, FileDesk, FileEndpoint
+from decalage.app.server.guard import Guard
 from decalage.app.server.off_loop import off_loop
 from decalage.app.server.openapi import document
 from decalage.app.server.translate_api import translate
 from decalage.app.server.uploads import FileLimits
+from decalage.app.server.web import Service
 from decalage.audio import SAMPLE_RATE
 from decalage.errors import DamagedInputError
 from decalage.sources.file import FileSource
@@ -531,11 +535,13 @@ def test_a_call_off_the_loop_has_ended_when_its_caller_is_cancelled() -> None:
 
 
 def requests_of(routes: Sequence[BaseRoute]) -> set[tuple[str, str]]:
-    """(method, path) of each route."""
+    """(method, path) of each route; not of sockets, nor of the files that pages are made of."""
     found = set()
     for route in routes:
-        assert isinstance(route, Route)
-        found |= {(method, route.path) for method in route.methods or () if method != "HEAD"}
+        if isinstance(route, Route):
+            found |= {(method, route.path) for method in route.methods or () if method != "HEAD"}
+        else:
+            assert isinstance(route, WebSocketRoute) or (isinstance(route, Mount) and route.path == "/static")
     return found
 
 
@@ -550,15 +556,33 @@ def documented() -> set[tuple[str, str]]:
     found = set()
     for cell in re.findall(r"^\| (`(?:GET|POST) .*?`) \|", table, re.MULTILINE):
         method, *paths = re.findall(r"GET|POST|/[^`? ]*", cell)
-        found |= {(method, path.replace("LISTEN_ID", "{listen_id}")) for path in paths}
+        named = [path.replace("LISTEN_ID", "{listen_id}").replace("/ID", "/{id}") for path in paths]
+        found |= {(method, path) for path in named}
     return found
 
 
-def test_every_request_is_described_and_nothing_else() -> None:
-    ours = requests_of(file_routes(FakeBooth(), FileLimits()))
-    assert ours <= described()
-    assert len(documented()) >= 12
-    assert described() == documented() | ours
+def test_every_request_is_documented_and_described_and_nothing_else() -> None:
+    booth = FakeBooth()
+    answered = requests_of(Service(booth, Door()).routes())
+    booth.close()
+    assert documented() == answered
+    assert described() == answered
+
+
+def test_what_is_described_as_secured_wants_the_token() -> None:
+    booth = FakeBooth()
+    routes = Service(booth, Door()).routes()
+    paths: Any = document()["paths"]
+    with (
+        served([Mount("/", Guard(Starlette(routes=routes), Door(token="x", hosts=None)))]) as url,  # noqa: S106
+        httpx.Client(base_url=url, timeout=30, trust_env=False) as client,
+    ):
+        for path, operations in paths.items():
+            for method, operation in operations.items():
+                answer = client.request(method, path.replace("{id}", "whisper-1"))
+                assert (answer.status_code == 401) == ("security" in operation), (method, path)
+                assert (answer.status_code == 401) <= ("401" in operation["responses"]), (method, path)
+    booth.close()
 
 
 def test_the_description_refers_to_what_it_has(tmp_path: Path) -> None:

@@ -111,6 +111,19 @@ def test_sessions_sockets_and_sound_are_counted() -> None:
     assert found["decalage_audio_seconds_total"] == 0.5
 
 
+def test_errors_of_sockets_are_counted_apart_from_refused_speakers() -> None:
+    metrics = Metrics(Served())
+    metrics.failed("too-slow")
+    metrics.failed("busy")
+    metrics.refused("busy")
+    found = scraped(metrics)
+    assert found["decalage_protocol_errors_total{code=too-slow}"] == 1
+    assert found["decalage_protocol_errors_total{code=busy}"] == 1
+    assert {name for name in found if name.startswith("decalage_sessions_refused_total")} == {
+        "decalage_sessions_refused_total{reason=busy}"
+    }
+
+
 def test_the_load_is_that_of_the_scrape() -> None:
     served = Served()
     metrics = Metrics(served)
@@ -127,12 +140,6 @@ def test_the_load_is_that_of_the_scrape() -> None:
     assert found["decalage_abandoned_workers"] == 1
     served.now = replace(served.now, sessions=0)
     assert scraped(metrics)["decalage_sessions"] == 0
-
-
-def test_while_the_models_load_there_is_nothing_of_a_runtime() -> None:
-    found = scraped(Metrics(Served(Load(sessions=0, listeners=0, queue_s=0, runtime=None))))
-    assert found["decalage_sessions"] == 0
-    assert not [name for name in found if "stage=" in name]
 
 
 def test_everything_that_can_be_counted_is_told_as_nothing_at_first() -> None:

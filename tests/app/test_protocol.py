@@ -102,6 +102,9 @@ def test_the_other_messages_are_read_and_unknown_fields_passed_over() -> None:
         ),
         ('{"type":"ping","id":1e999}', "a number or a string"),
         ('{"type":"ping","id":{}}', "a number or a string"),
+        ('{"type":"ping","id":"\\ud800"}', "a number or a string"),
+        (config(token="\ud800"), "a string"),  # noqa: S106
+        (config(prompt="half \udfff"), "a string"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(text: str, told: str) -> None:

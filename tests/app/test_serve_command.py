@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import re
 import signal
 import socket
 import ssl
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,12 +22,17 @@ import pysubs2
 import pytest
 import segno
 
+from decalage.app.commands.serve import Serving, door_of, serve
 from decalage.app.server.door import Door
-from decalage.app.server.running import Address, Running
+from decalage.app.server.running import Address, Running, listening
 from decalage.app.server.web import Service
+from decalage.config import RuntimeOptions
 from decalage.errors import UsageError
-from tests.app.server_kit import Served, fake_booth, on_loop, served, spoken, trusting
-from tests.app.test_cli import run
+from decalage.flow.statistics import RuntimeStatistics
+from decalage.runtimes.pipeline import PipelineRuntime
+from decalage.testing.engines import FakeBlueprint
+from tests.app.server_kit import FakeBooth, Served, config, fake_booth, on_loop, served, spoken, trusting
+from tests.app.test_cli import refused, run
 
 TOKEN = "open sesame"  # noqa: S105 - of a server that is gone in a moment
 LOCKED = Door(token=TOKEN, hosts=None)
@@ -105,13 +113,17 @@ async def test_to_change_something_or_to_measure_the_token_is_needed() -> None:
                 ("POST", "/v1/audio/transcriptions"),
                 ("GET", "/metrics"),
                 ("GET", "/v1/models"),
+                ("GET", "/v1/models/whisper-1"),
+                ("HEAD", "/v1/models/none"),
                 ("DELETE", "/v1/info"),
             ):
                 answer = await http.request(method, path, headers=wrong)
                 assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), path
                 assert TOKEN not in answer.text
+                assert "whisper-1" not in answer.text
         right = {"authorization": f"bearer {TOKEN}"}
-        assert (await http.get("/metrics", headers=right)).status_code == 200
+        for path in ("/metrics", "/v1/models", "/v1/models/whisper-1"):
+            assert (await http.get(path, headers=right)).status_code == 200, path
         assert (await http.post("/v1/translate", headers=right)).status_code == 400
         for path in ("/", "/v1/info", "/readyz"):
             assert (await http.get(path)).status_code == 200
@@ -137,6 +149,67 @@ async def test_a_name_that_is_not_the_servers_is_misdirected() -> None:
             assert (await http.get(path, headers={"host": "evil.example"})).status_code == status
             assert (await http.get(path, headers={"host": "localhost:9"})).status_code == 200
         assert b" 421 " in await server.asked("GET / HTTP/1.0")
+
+
+@on_loop
+async def test_who_uses_a_wrong_name_is_told_what_to_do_about_it() -> None:
+    door = door_of(serving("--host", "0.0.0.0", "--open"))  # noqa: S104 - read, not bound
+    async with served(door=door) as server, asking(server) as http:
+        answer = await http.get("/", headers={"host": "evil.example"})
+        told = "start it with --allow-host NAME, or ask for its IP address"
+        assert (answer.status_code, told in answer.json()["error"]["message"]) == (421, True)
+        assert (await http.get("/", headers={"host": "192.0.2.7:8765"})).status_code == 200
+        strange = replace(server, url=f"http://evil.example:{server.port}/")
+        async with strange.client(host="127.0.0.1") as client:
+            assert (await client.rest())[0] == 1008
+        assert told in client.told[0]["message"]
+
+
+@on_loop
+async def test_it_is_ready_while_it_would_take_a_session() -> None:
+    async with served(sessions=1) as server, asking(server) as http:
+        assert (await http.get("/readyz")).text == "ok"
+        async with server.speaker() as speaker:
+            full = await http.get("/readyz")
+            assert (full.status_code, full.text) == (503, "full")
+            await speaker.send(END)
+            await speaker.rest()
+        again = await http.get("/readyz")
+        assert (again.status_code, again.text) == (200, "ok")
+
+
+@on_loop
+async def test_a_session_that_may_be_displaced_leaves_the_server_ready() -> None:
+    async with served(sessions=1) as server, asking(server) as http:
+        async with server.speaker():
+            assert (await http.get("/readyz")).text == "full"
+        async with asyncio.timeout(10):  # the client has left before the server knows
+            while (await http.get("/readyz")).text == "full":
+                pass
+        assert len(server.service.hall.sessions) == 1
+        assert (await http.get("/readyz")).text == "ok"
+        await server.serves()
+
+
+@on_loop
+async def test_refused_speakers_are_counted_apart_from_what_goes_wrong_later() -> None:
+    async with served(sessions=1) as server, asking(server) as http:
+        async with server.speaker() as speaker:
+            async with server.client() as late:
+                await late.send(config())
+                assert (await late.rest())[0] == 1013
+            async with server.listener("nobody") as listener:
+                assert (await listener.rest())[0] == 1008
+            await speaker.send("no JSON")
+            assert (await speaker.rest())[0] == 1003
+        found = (await http.get("/metrics")).text.splitlines()
+    told = {line for line in found if re.match(r"decalage_(sessions_refused|protocol_errors)_total{", line)}
+    assert told == {
+        'decalage_sessions_refused_total{reason="busy"} 1.0',
+        'decalage_protocol_errors_total{code="busy"} 1.0',
+        'decalage_protocol_errors_total{code="unknown-session"} 1.0',
+        'decalage_protocol_errors_total{code="bad-message"} 1.0',
+    }
 
 
 @pytest.mark.parametrize(
@@ -187,6 +260,22 @@ async def test_what_is_no_request_is_refused(request_: list[str]) -> None:
         await server.serves()
 
 
+class _Unwell(PipelineRuntime):
+    def statistics(self) -> RuntimeStatistics:
+        raise ZeroDivisionError("inside")
+
+
+@on_loop
+async def test_a_defect_is_answered_as_safely_as_the_rest(caplog: pytest.LogCaptureFixture) -> None:
+    booth = FakeBooth(_Unwell(FakeBlueprint(), RuntimeOptions()))
+    async with served(booth) as server, asking(server) as http:
+        answer = await http.get("/metrics")
+        assert (answer.status_code, answer.text) == (500, "Internal Server Error")
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        await server.serves()
+    assert "inside" in caplog.text
+
+
 # What is to be kept, and passed on
 
 
@@ -213,7 +302,7 @@ async def test_a_transcript_is_a_subtitle_file_that_others_read() -> None:
 
 @pytest.mark.parametrize(
     ("query", "status"),
-    [("format=exe", 400), ("show=all", 400), ("to=english", 400), ("format=../srt", 400), ("to=fr", 200)],
+    [("format=exe", 400), ("show=all", 400), ("to=english", 400), ("format=../srt", 400), ("to=fr", 404)],
 )
 @on_loop
 async def test_a_transcript_that_cannot_be_had_is_refused(query: str, status: int) -> None:
@@ -313,34 +402,56 @@ async def test_a_unix_socket_serves_its_group_and_is_gone_afterwards(tmp_path: P
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))  # of a server that was killed
-    async with served(address=Address(uds=path), door=Door(hosts=None)) as server:
+    async with served(address=Address(uds=path), door=Door(hosts=None)):
         assert path.stat().st_mode & 0o777 == 0o660
         transport = httpx.AsyncHTTPTransport(uds=str(path))
         async with httpx.AsyncClient(transport=transport, base_url="http://decalage") as http:
             assert (await http.get("/readyz")).text == "ok"
+            assert "strict-transport-security" not in (await http.get("/readyz")).headers
+            answer = await http.get("/readyz", headers={"x-forwarded-proto": "https"})
+            assert "strict-transport-security" in answer.headers  # the scheme a proxy was asked by
         with pytest.raises(UsageError, match="is taken by another program"):
-            server.running.listen()
+            listening(Address(uds=path))
     assert not path.exists()
 
 
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("mine", "utf-8")
-    booth = fake_booth()
     with pytest.raises(UsageError, match=r"notes\.txt"):
-        Running(Service(booth, Door()), Address(uds=path)).listen()
-    booth.close()
+        listening(Address(uds=path))
     assert path.read_text("utf-8") == "mine"
 
 
 @pytest.mark.parametrize("host", ["256.1.1.1", "no-such-name.invalid", ""])
 def test_where_it_cannot_listen_is_told_in_one_line(host: str) -> None:
-    booth = fake_booth()
-    running = Running(Service(booth, Door()), Address(host=host or "192.0.2.1", port=0))
     with pytest.raises(UsageError, match="cannot listen at") as caught:
-        running.listen()
-    booth.close()
+        listening(Address(host=host or "192.0.2.1", port=0))
     assert "\n" not in str(caught.value)
+
+
+FEW_FILES = """
+import resource
+from decalage.app.server.door import Door
+from decalage.app.server.running import Address, Running
+from decalage.app.server.web import Service
+from tests.app.server_kit import fake_booth
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, {hard}))
+booth = fake_booth()
+running = Running(Service(booth, Door()), Address(port=0))
+booth.close()
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], running.config.http.patience.connections)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
+@pytest.mark.parametrize(("hard", "told"), [(4096, "2700 2500"), (1000, "1000 800")])
+def test_there_are_no_more_connections_than_there_may_be_files(hard: int, told: str) -> None:
+    """Where shells give a program 256 or 1024, the server asks for what it needs."""
+    done = subprocess.run(
+        [sys.executable, "-c", FEW_FILES.format(hard=hard)], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == (told, "")
 
 
 # The command
@@ -359,6 +470,10 @@ def said(done: subprocess.CompletedProcess[str]) -> tuple[int, str]:
         (["--host", "0.0.0.0"], "add --token SECRET, or --open"),  # noqa: S104 - refused
         (["--host", "::"], "add --token SECRET, or --open"),
         (["--host", "192.0.2.1", "--port", "0"], "other machines reach --host 192.0.2.1"),
+        (["--token", ""], "the token is blank"),
+        (["--token", " "], "the token is blank"),
+        (["--open", "--token", ""], "the token is blank"),
+        (["--uds", "s"], "add --token SECRET, or --allow-host NAME (or --open)"),
         (["--tls-cert", "c.pem"], "--tls-cert and --tls-key go together"),
         (["--port", "70000"], "--port"),
         (["--sessions", "0"], "--sessions"),
@@ -373,6 +488,69 @@ def test_what_cannot_be_served_is_refused_with_one_line(arguments: list[str], to
     code, line = said(run("serve", *arguments))
     assert code == 2
     assert told in line
+
+
+@pytest.mark.parametrize("token", ["", " \t"])
+def test_a_blank_token_is_refused_wherever_it_stands(token: str, tmp_path: Path) -> None:
+    settings = tmp_path / "decalage.toml"
+    settings.write_text(f"token = {json.dumps(token)}\n", "utf-8")
+    for done in (run("serve", DECALAGE_TOKEN=token), run("serve", "--config", str(settings))):
+        code, line = said(done)
+        assert code == 2
+        assert "the token is blank" in line
+
+
+def test_a_unix_socket_is_refused_before_models_load_where_there_are_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(socket, "AF_UNIX")  # as on Windows
+    code, line = refused(capsys, "serve", "--uds", "s", "--token", "x", "--model", "no/such/model")
+    assert code == 2
+    assert "there are no Unix sockets on this system" in line
+
+
+def serving(*arguments: str) -> Serving:
+    """What the command line says to the server itself."""
+    chosen = serve.make_context("serve", list(arguments)).params
+    return Serving(**{name: chosen[name] for name in Serving.__slots__})
+
+
+HERE = ("localhost", "LOCALHOST:8765", "127.0.0.1:1", "[::1]:1", "localhost.")
+ADDRESSES = ("192.0.2.7", "192.0.2.7:8765", "[2001:db8::1]:8765")
+MACHINE = (socket.gethostname(), f"{socket.gethostname().upper()}:8765")
+NAMED = ("talks.example", "Talks.Example:443", "talks.example.")
+STRANGE = ("evil.example", "talks.example.evil.example", "1.2.3.4.evil.example", "", "[", "a b")
+ANYWHERE = ("--host", "0.0.0.0")  # noqa: S104 - read, not bound
+ALLOW = ("--allow-host", "Talks.Example")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "known"),
+    [
+        ((), HERE),
+        (("--host", "127.0.0.5"), (*HERE, "127.0.0.5:1")),
+        (("--host", "::1"), HERE),
+        (ALLOW, HERE + NAMED),
+        (("--open",), HERE + ADDRESSES + MACHINE),
+        ((*ANYWHERE, "--open"), HERE + ADDRESSES + MACHINE),
+        ((*ANYWHERE, "--open", *ALLOW), HERE + ADDRESSES + NAMED),
+        ((*ANYWHERE, "--token", "x", *ALLOW), HERE + ADDRESSES + NAMED),
+        (("--token", "x", *ALLOW), HERE + NAMED),
+        (("--uds", "s", *ALLOW), HERE + NAMED),
+        (("--uds", "s", "--token", "x", *ALLOW), HERE + NAMED),
+        (("--uds", "s", "--open"), HERE + ADDRESSES + MACHINE),
+        (("--allow-host", "", "--open"), HERE + ADDRESSES),
+        (("--token", "x"), HERE + ADDRESSES + MACHINE + NAMED + STRANGE),
+        ((*ANYWHERE, "--token", "x", "--open"), HERE + ADDRESSES + MACHINE + NAMED + STRANGE),
+    ],
+    ids=lambda value: " ".join(value) if "--" in str(value) else "",
+)
+def test_the_server_goes_by_the_names_it_was_given(
+    arguments: tuple[str, ...], known: tuple[str, ...]
+) -> None:
+    door = door_of(serving(*arguments))
+    names = {*HERE, *ADDRESSES, *MACHINE, *NAMED, *STRANGE, *known}
+    assert {name for name in names if door.knows_host(name)} == set(known)
 
 
 @pytest.mark.real

@@ -7,8 +7,8 @@ import json
 import logging
 import random
 import signal
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from decalage.app.server.booth import Wish
 from decalage.app.server.door import Door
 from decalage.app.server.hall import Hall
 from decalage.app.server.patience import Patience
@@ -379,6 +380,32 @@ async def test_partials_come_to_those_who_want_them() -> None:
     assert words(settled.all("caption")) == words(everything.all("caption")) == [(0, "word 7")]
 
 
+class _Polyglot(FakeBooth):
+    """Translates into everything."""
+
+    def options(self, wish: Wish) -> StreamOptions:
+        return replace(super().options(replace(wish, targets=None)), targets=wish.targets or ("pt",))
+
+
+@on_loop
+async def test_listeners_bring_sixteen_languages_at_most() -> None:
+    many = ["ar", "bg", "ca", "cs", "da", "de", "el", "es", "et", "fi", "fr", "hu", "id", "it", "ja", "ko"]
+    async with (
+        served(_Polyglot(fake_booth().runtime)) as server,
+        server.speaker() as speaker,
+        AsyncExitStack() as reading,
+    ):
+        for target in many[:-1]:
+            path = f"/v1/sessions/{speaker.told[0]['listen_id']}/captions?to={target}"
+            client = await reading.enter_async_context(server.client(path))
+            assert (await client.next())["type"] == "ready"
+        async with server.listener(speaker.told[0]["listen_id"], f"?to={many[-1]}") as late:
+            assert (await late.rest())[0] == 1013
+        await speaker.send(spoken(7), END)
+        await speaker.rest()
+    assert set(speaker.all("caption")[0]["text"]) == {"en", "pt", *many[:-1]}
+
+
 @pytest.mark.parametrize("frame", [FLUSH, END, config(), spoken(7), "{", b""], ids=range(6))
 @on_loop
 async def test_a_listener_may_ping_and_nothing_else(frame: str | bytes) -> None:
@@ -615,6 +642,27 @@ async def test_who_reads_slowly_is_not_taken_for_one_who_does_not_read() -> None
             came += piece
             await asyncio.sleep(0.05)  # the pace of this client
         assert came.count(b'"type":"caption"') == 10
+
+
+@on_loop
+async def test_an_answer_that_nobody_takes_is_not_kept() -> None:
+    booth = fake_booth(FakeBlueprint(fake_translator=_Talkative()))
+    async with served(booth, patience=Patience(taken_s=0.3), send_bytes=16_384) as server:
+        async with server.speaker() as speaker:
+            await speaker.send(*[spoken(number) for number in range(1, 11)], END)
+            await speaker.rest()
+        path = f"/v1/sessions/{speaker.told[0]['listen_id']}/transcript?format=jsonl"
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        async with server.raw(request, receive_bytes=4096) as (reader, _):
+            head = await reader.readuntil(b"\r\n\r\n")
+            size = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+            async with server.speaker() as other:
+                await other.until("stats")  # two seconds
+            came = b""
+            with suppress(ConnectionError):
+                while piece := await reader.read(16_384):
+                    came += piece
+        assert len(came) < 100_000 < size
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,9 @@ def make_runtime(
 ) -> LocalRuntime:
     """A runtime with its models loaded. Raises ``MissingPartError`` for one that does not load."""
     runtime = RUNTIMES[settings.runtime](blueprint, settings.runtime_options(), trace=trace)
-    logger.info("%r: %s on %s, %d threads each", runtime, settings.model, blueprint.engine, blueprint.threads)
+    workers = settings.parallelism()[0]
+    shape = f"{workers} recognizers with {blueprint.threads} threads each"
+    logger.info("%s on %s, %s: %s", settings.model, blueprint.engine, settings.runtime, shape)
     return runtime
 
 

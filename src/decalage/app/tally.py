@@ -72,7 +72,7 @@ class Tally:
             dropped_s=self._dropped_s,
             cpu_percent=cpu_percent if self._alone else None,
             memory_mb=self._peak_bytes / _MEGABYTE if self._alone else None,
-            cold_start_s=self._cold_start_s,
+            cold_start_s=self._cold_start_s if self._alone else None,
             damaged=damaged,
         )
 

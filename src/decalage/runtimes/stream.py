@@ -166,7 +166,7 @@ class RuntimeStream:
         if not utterance.final:
             self._foresight.give(utterance)
             self._end_if_settled()
-            return job
+            return job if self.choices.sketching or not utterance.sketch else None
         self._ledger.issue(utterance)
         adopted = self._foresight.adopt(job)
         if isinstance(adopted, bool):

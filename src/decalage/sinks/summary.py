@@ -55,7 +55,7 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
 
 def _cost(summary: Summary) -> str:
     """Of the work, and of this machine where it worked for this run only."""
-    if summary.cpu_percent is None or summary.memory_mb is None:
+    if summary.cpu_percent is None or summary.memory_mb is None or summary.cold_start_s is None:
         return f"load {summary.load:.2f}"
     return (
         f"load {summary.load:.2f}, CPU {summary.cpu_percent:.0f} %, "

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,17 +19,20 @@ from decalage.app.commands.declared import declared_among
 from decalage.app.options import LanguagesType, config_option
 from decalage.app.settings import Settings, overcommitted, unheard_terms
 from decalage.errors import MissingPartError, UsageError
-from decalage.store.journal import Journal
+from decalage.store.journal import Journal, JournalOptions
 from decalage.store.journal_folders import journal_folder
 from decalage.store.journal_settings import Models
 
 if TYPE_CHECKING:
-    from decalage.app.server.running import Running
+    from decalage.app.server.door import Door
+    from decalage.app.server.running import Address, Running
 
 logger = logging.getLogger(__name__)
 
 _INTERRUPTED = 130
 _MEGABYTE = 1_000_000
+_JOURNAL_S = 150.0
+"""Sound of a session that may wait for the disk: one that comes back sends two minutes at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +66,21 @@ _OWN: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--host",), {"default": "127.0.0.1", "help": "Where to listen."}),
     (("--port",), {"type": click.IntRange(0, 65_535), "default": 8765, "help": "0: any that is free."}),
     (("--token",), {"metavar": "SECRET", "help": "Who speaks has to know it."}),
-    (("--open", "open_door"), {"is_flag": True, "help": "Let other machines speak without a token."}),
+    (
+        ("--open", "open_door"),
+        {"is_flag": True, "help": "Let others speak without a token, who ask by its address."},
+    ),
     (
         ("--allow-origin",),
         {"multiple": True, "metavar": "URL", "help": "A site whose pages may connect. Repeatable."},
     ),
     (
         ("--allow-host",),
-        {"multiple": True, "metavar": "NAME", "help": "A name this server goes by. Repeatable."},
+        {
+            "multiple": True,
+            "metavar": "NAME",
+            "help": "A name this server goes by; no others then. Repeatable.",
+        },
     ),
     (("--sessions",), {"type": click.IntRange(1, 1000), "default": 16, "help": "At a time."}),
     (("--session-limit",), {"type": _S, "default": 14_400, "metavar": "S", "help": "Longest session."}),
@@ -136,8 +148,8 @@ def serve(*, verbose: int, **chosen: Any) -> int:
 
     \b
     decalage serve                                    http://127.0.0.1:8765/ on this machine
-    decalage serve --host 0.0.0.0 --token SECRET      for others too; docs/serving.md
-    decalage serve --to pt,es                         what speakers get who choose nothing
+    DECALAGE_TOKEN=… decalage serve --host 0.0.0.0    for others too; docs/serving.md
+    decalage serve --from pt --to en                  what speakers get who choose nothing
     """  # noqa: D301 - \b keeps click from filling the lines
     own = Serving(**{name: chosen.pop(name) for name in Serving.__slots__})
     settings = Settings(**chosen, pace="realtime")
@@ -147,52 +159,97 @@ def serve(*, verbose: int, **chosen: Any) -> int:
         raise MissingPartError(
             f"the server is not installed: pip install 'decalage[server]' ({error})"
         ) from error
+    _check(own)
     configure(own.log_format, verbose)
-    running, close = _made(own, settings)
-    try:
-        bound, url = running.listen()
+    with ExitStack() as stack:
+        bound, url = _listening(own, stack)  # before the models load: who comes waits for them
+        running = _made(own, settings, stack)
         for caution in filter(None, (overcommitted(settings), unheard_terms(settings))):
             click.echo(f"decalage: {caution}", err=True)
         asyncio.run(running.until_stopped(bound, lambda: _tell(own, url)))
-    finally:
-        close()
     return _INTERRUPTED if running.stopped_by == signal.SIGINT else 0
 
 
-def _made(own: Serving, settings: Settings) -> tuple[Running, Callable[[], None]]:
-    """The server, its models loaded, and what frees them. Raises ``UsageError`` before it loads any."""
+def _listening(own: Serving, stack: ExitStack) -> tuple[socket.socket, str]:
+    """The socket and the URL of the page; ``stack`` closes it. Raises ``UsageError``."""
+    from decalage.app.server.running import listening  # noqa: PLC0415 - an extra, as above
+
+    bound, url = listening(_address(own))
+    stack.callback(bound.close)
+    if own.uds is not None:
+        stack.callback(own.uds.unlink, missing_ok=True)
+    return bound, url
+
+
+def _address(own: Serving) -> Address:
+    from decalage.app.server.running import Address  # noqa: PLC0415 - an extra, as above
+
+    return Address(host=own.host, port=own.port, uds=own.uds, certificate=own.tls_cert, key=own.tls_key)
+
+
+def _check(own: Serving) -> None:
+    """Raises ``UsageError`` for what cannot be served, or would be open to more than was meant."""
+    from decalage.app.server.door import is_loopback  # noqa: PLC0415 - an extra, as above
+
+    dropped = own.token is None and "DECALAGE_TOKEN" in os.environ  # click takes "" for nothing
+    if dropped or (own.token is not None and not own.token.strip()):
+        raise UsageError("the token is blank: give --token (or DECALAGE_TOKEN) a secret, or leave it out")
+    if own.uds is not None and not hasattr(socket, "AF_UNIX"):
+        raise UsageError("there are no Unix sockets on this system: leave --uds out")
+    if own.token is None and not own.open_door:
+        if own.uds is not None and not own.allow_host:
+            raise UsageError(
+                f"a proxy lets others reach --uds {own.uds}: add --token SECRET, or --allow-host NAME (or "
+                "--open) to let anybody speak"
+            )
+        if own.uds is None and not is_loopback(own.host):
+            raise UsageError(
+                f"other machines reach --host {own.host}: add --token SECRET, or --open to let anybody speak"
+            )
+    if (own.tls_cert is None) != (own.tls_key is None):
+        raise UsageError("--tls-cert and --tls-key go together")
+
+
+def door_of(own: Serving) -> Door:
+    """Names count where any are given, and wherever there is no token: a page may bear another one."""
+    from decalage.app.server.door import Door, is_loopback, names_of  # noqa: PLC0415 - an extra, as above
+
+    others = own.open_door or (own.uds is None and not is_loopback(own.host))
+    more = own.allow_host
+    if own.open_door and not more:
+        more = (socket.gethostname(),)
+    named = own.token is None or own.allow_host
+    return Door(
+        token=own.token,
+        hosts=names_of(own.host if own.uds is None else "", more) if named else None,
+        addresses=others,
+        origins=own.allow_origin,
+    )
+
+
+def _made(own: Serving, settings: Settings, stack: ExitStack) -> Running:
+    """The server, its models loaded; ``stack`` frees them."""
     from decalage.app.server.booth import Booth  # noqa: PLC0415 - an extra, as above
-    from decalage.app.server.door import Door, is_loopback, names_of  # noqa: PLC0415
     from decalage.app.server.protocol import Limits  # noqa: PLC0415
-    from decalage.app.server.running import Address, Running  # noqa: PLC0415
+    from decalage.app.server.running import Running  # noqa: PLC0415
     from decalage.app.server.uploads import FileLimits  # noqa: PLC0415
     from decalage.app.server.web import Service  # noqa: PLC0415
 
-    local = own.uds is not None or is_loopback(own.host)
-    if not local and own.token is None and not own.open_door:
-        raise UsageError(
-            f"other machines reach --host {own.host}: add --token SECRET, or --open to let anybody speak"
-        )
-    if (own.tls_cert is None) != (own.tls_key is None):
-        raise UsageError("--tls-cert and --tls-key go together")
-    hosts = names_of(own.host, own.allow_host) if local and own.uds is None and own.token is None else None
-    door = Door(token=own.token or None, hosts=hosts, origins=own.allow_origin)
+    door = door_of(own)
     limits = Limits(
         sessions=own.sessions, session_s=own.session_limit, idle_s=own.idle_limit, grace_s=own.grace
     )
-    address = Address(host=own.host, port=own.port, uds=own.uds, certificate=own.tls_cert, key=own.tls_key)
-    with ExitStack() as made:
-        journal = _journal(settings) if own.journal else None
-        if journal is not None:
-            made.callback(journal.close)  # once nothing more is answered
-        booth = Booth(settings, own.languages or None)
-        made.callback(booth.close)
-        files = FileLimits(upload_bytes=own.upload_limit * _MEGABYTE)
-        service = Service(booth, door, limits, files, journal=journal)
-        return Running(service, address, drain_s=own.drain), made.pop_all().close
+    journal = _journal(settings, own.sessions) if own.journal else None
+    if journal is not None:
+        stack.callback(journal.close)  # once nothing more is answered
+    booth = Booth(settings, own.languages or None)
+    stack.callback(booth.close)
+    files = FileLimits(upload_bytes=own.upload_limit * _MEGABYTE)
+    service = Service(booth, door, limits, files, journal=journal)
+    return Running(service, _address(own), drain_s=own.drain)
 
 
-def _journal(settings: Settings) -> Journal:
+def _journal(settings: Settings, sessions: int) -> Journal:
     """Where sessions are kept. Raises ``OutputError``."""
     folder = Path(settings.model)
     models = Models(
@@ -201,7 +258,7 @@ def _journal(settings: Settings) -> Journal:
         compute_type=settings.compute_type,
         engine=settings.engine,
     )
-    return Journal(models)
+    return Journal(models, options=JournalOptions(waiting_s=_JOURNAL_S * sessions))
 
 
 def _tell(own: Serving, url: str) -> None:
@@ -209,8 +266,12 @@ def _tell(own: Serving, url: str) -> None:
     told = [f"serving at {url}"]
     if own.journal:
         told.append(f"what is heard and answered is kept in {journal_folder()}")
-    if own.host in ("0.0.0.0", "::") and own.tls_cert is None:  # noqa: S104 - compared, not bound
-        told.append("browsers give a page the microphone over HTTPS only; docs/serving.md")
+    if own.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        from decalage.app.server.running import own_address  # noqa: PLC0415 - an extra, as above
+
+        told.append(f"others reach it at {url.replace(own.host, own_address())}")
+        if own.tls_cert is None:
+            told.append("there a browser lends its microphone over HTTPS only; docs/serving.md")
     if own.log_format == "text":
         told.append("Ctrl-C ends it, once what was said is answered")
     for line in told:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from decalage.app.compose import ModelBlueprint, make_blueprint, make_runtime, start_event, stream_options
-from decalage.app.directions import Directions
+from decalage.app.directions import Directions, find_directions
 from decalage.app.settings import AUTO, Settings
 from decalage.config import Pace, Stability, StreamOptions
 from decalage.contracts import AudioSource
@@ -45,7 +45,7 @@ class Booth:
         self.settings = settings
         self._heard = recognizer_languages(find_recognizer(settings.model, offline=settings.offline))
         self._blueprint = make_blueprint(settings, directions=_directions(languages))
-        self.options(Wish())  # refused now rather than for each who comes
+        self._check()
         self.runtime: LocalRuntime = make_runtime(settings, self._blueprint)
 
     def __repr__(self) -> str:
@@ -102,6 +102,15 @@ class Booth:
     def close(self) -> None:
         """Stop everything and free the models. Idempotent."""
         self.runtime.close()
+
+    def _check(self) -> None:
+        """What who chooses nothing gets is refused now rather than for each who comes."""
+        try:
+            self.options(Wish())
+        except UnsupportedPairError:
+            wanted = self.settings.stream_options()
+            find_directions(wanted.source, wanted.targets, hears_others=len(self._heard) > 1)
+            raise  # unless that has told how the missing model is added
 
     def _settings(self, wish: Wish) -> Settings:
         base = self.settings

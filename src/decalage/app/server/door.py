@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ class Door:
 
     token: str | None = field(default=None, repr=False)
     hosts: Collection[str] | None = _LOOPBACK
+    addresses: bool = False
+    """Whether any IP address is taken beside ``hosts``: nobody can make one point elsewhere."""
     origins: Collection[str] = ()
     """Pages of other servers that may connect, as ``https://talks.example``."""
 
@@ -29,7 +32,16 @@ class Door:
         A page whose name was made to point at this machine (DNS rebinding) passes for a page of this
         server otherwise.
         """
-        return self.hosts is None or _name(host or "") in self.hosts
+        if self.hosts is None:
+            return True
+        name = _name(host or "")
+        return name in self.hosts or (self.addresses and _is_address(name))
+
+    @property
+    def misdirected(self) -> str:
+        """What is told to who called the server by a name that it does not know."""
+        address = ", or ask for its IP address" if self.addresses else ""
+        return f"this server does not go by that name: start it with --allow-host NAME{address}"
 
     def knows_origin(self, origin: str | None, host: str | None) -> bool:
         """Whether a page of ``origin`` may ask ``host``: its own, and those named. None is no page at all."""
@@ -52,14 +64,24 @@ def is_loopback(host: str) -> bool:
     return _name(host) in _LOOPBACK or _name(host).startswith("127.")
 
 
+def names_of(host: str, more: Collection[str]) -> Collection[str]:
+    """The names of a server that listens at ``host``: its own, this machine's to itself, and ``more``."""
+    return (_LOOPBACK | {_name(each) for each in (host, *more)}) - {""}
+
+
 def _name(host: str) -> str:
-    """``host`` without its port and brackets, in lower case."""
+    """``host`` without its port, its brackets and a dot at its end, in lower case; "" for what is none."""
+    if _is_address(host):
+        return host.lower()
     try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
+        return (urlsplit(f"//{host}").hostname or "").lower().removesuffix(".")
     except ValueError:
         return ""
 
 
-def names_of(host: str, more: Collection[str]) -> Collection[str]:
-    """The names of a server that listens at ``host``."""
-    return _LOOPBACK | {_name(host)} | {each.lower() for each in more}
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -43,6 +43,8 @@ class FileDesk:
         self.places = 0
         """Files that are being sent, wait or are heard."""
         self._turns = asyncio.Semaphore(limits.runs)
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     def __repr__(self) -> str:
         return f"<FileDesk {self.places}/{self.limits.runs + self.limits.waiting}>"
@@ -50,6 +52,10 @@ class FileDesk:
     def close(self) -> None:
         """Take no more files; what is being heard goes on. Idempotent."""
         self.closed = True
+
+    async def emptied(self) -> None:
+        """Wait until no file is in hand."""
+        await self._empty.wait()
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -60,10 +66,13 @@ class FileDesk:
             told = f"{self.places} files are being heard or wait already; try again later"
             raise RefusedError(429, told, "busy", headers={"retry-after": str(BUSY_S)})
         self.places += 1
+        self._empty.clear()
         try:
             yield
         finally:
             self.places -= 1
+            if not self.places:
+                self._empty.set()
 
     @asynccontextmanager
     async def hearing(self, upload: Upload, wish: Wish, options: StreamOptions) -> AsyncIterator[Session]:

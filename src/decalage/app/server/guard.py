@@ -13,6 +13,9 @@ from decalage.app.server.door import Door, bearer
 
 _PLAIN_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
+_PRIVATE = ("/metrics/", "/v1/models/")
+"""What is under these paths wants the token, whatever the method."""
+
 _SAFE: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -52,11 +55,11 @@ class Guard:
     def _refused(self, scope: Scope, headers: Headers) -> JSONResponse | None:
         host = headers.get("host")
         if not self._door.knows_host(host) and not scope["path"].startswith(("/healthz", "/readyz")):
-            return _refusal(421, "this server does not go by that name; start it with --allow-host", "host")
+            return _refusal(421, self._door.misdirected, "host")
         changes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
         if changes and not self._door.knows_origin(headers.get("origin"), host):
             return _refusal(403, "a page of another site may not do that", "origin")
-        private = changes or scope["path"] in ("/metrics", "/v1/models")
+        private = changes or f"{scope['path']}/".startswith(_PRIVATE)
         if private and not self._door.admits(bearer(headers.get("authorization"))):
             refusal = _refusal(
                 401, "this server wants its token: Authorization: Bearer TOKEN", "invalid_token"

@@ -98,6 +98,11 @@ class Hall:
         """Those that are not over."""
         return [session for session in self._by_secret.values() if session.over_since is None]
 
+    @property
+    def known(self) -> int:
+        """Sessions that can be found, those too that are over."""
+        return len(self._by_secret)
+
     def begin(self, config: Config, given: str = "stream") -> Begun:
         """The session that ``config`` asks for, a new one or one of before. Raises ``ProtocolError``."""
         if config.resume is not None:
@@ -117,7 +122,11 @@ class Hall:
     def due(self) -> None:
         """To be called some times a second: sound that waited, ends that have come, sessions to forget."""
         for session in list(self._by_secret.values()):
-            session.due()
+            try:
+                session.due()
+            except Exception:  # the heartbeat of all others goes on
+                logger.exception("a session failed", extra={"session": session.names.listen_id})
+                session.break_off("a defect of the server")
             if session.forgotten:
                 self._forget(session)
         finished = [session for session in self._by_secret.values() if session.over_since is not None]
@@ -129,6 +138,11 @@ class Hall:
         self.draining = True
         for session in self.sessions:
             session.end(reason)
+
+    def break_off_all(self, told: str) -> None:
+        """Answer nothing more: what is unfinished becomes failures that say ``told``."""
+        for session in self.sessions:
+            session.break_off(told)
 
     def _make_room(self) -> None:
         """End what nobody will miss, where there are too many. Raises ``ProtocolError``: not enough."""
@@ -150,6 +164,8 @@ class Hall:
         if session is None:
             raise ProtocolError("unknown-session", "no such session; its time to come back has passed")
         session.begin(config.encoding, config.sample_rate, resume)
+        told = {"session": session.names.listen_id, "sent_s": resume.audio_sent_s}
+        logger.info("session resumed", extra={**told, "received_s": session.sound.received_s})
         return session
 
     def _opened(self, config: Config, given: str) -> Session:

@@ -208,7 +208,8 @@ def _tell(scope: Scope, told: _Exchange, seconds: float) -> None:
     }
     if told.close is not None:
         fields["close"] = told.close
-    level = logging.DEBUG if path in _QUIET and status < 400 else logging.INFO
+    quiet = path in _QUIET or path.startswith("/static/")
+    level = logging.DEBUG if quiet and status < 400 else logging.INFO
     access.log(level, "request", extra=fields)
 
 

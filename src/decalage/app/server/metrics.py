@@ -28,8 +28,7 @@ class Load:
     listeners: int
     queue_s: float
     """Seconds of sound that came and were not segmented, all sessions together."""
-    runtime: RuntimeStatistics | None
-    """None while the models load."""
+    runtime: RuntimeStatistics
 
 
 class Loaded(Protocol):
@@ -60,8 +59,14 @@ class Metrics:
         self._closed = Counter("decalage_sessions_closed_total", "Sessions that are over.", registry=registry)
         self._refused = Counter(
             "decalage_sessions_refused_total",
-            "Sessions that were not opened, by the code of the error.",
+            "Speakers that were not let in, by the code of the error.",
             ["reason"],
+            registry=registry,
+        )
+        self._errors = Counter(
+            "decalage_protocol_errors_total",
+            "Errors that ended a socket, those of refused speakers too.",
+            ["code"],
             registry=registry,
         )
         self._resumed = Counter(
@@ -103,8 +108,12 @@ class Metrics:
         self._closed.inc()
 
     def refused(self, reason: str) -> None:
-        """Nobody was let in. ``reason``: a code of the protocol's errors, never a text of the client's."""
+        """A speaker was not let in. ``reason``: a code of the protocol's, never a text of the client's."""
         self._refused.labels(reason).inc()
+
+    def failed(self, code: str) -> None:
+        """A socket ends with an error of this code, of a speaker or a listener, let in or not."""
+        self._errors.labels(code).inc()
 
     def resumed(self) -> None:
         """A socket went on with a session whose own was lost."""
@@ -139,8 +148,7 @@ class _LoadCollector(Collector):
         yield GaugeMetricFamily(
             "decalage_queue_seconds", "Sound that waits to be segmented, all sessions together.", load.queue_s
         )
-        if load.runtime is not None:
-            yield from _of_runtime(load.runtime)
+        yield from _of_runtime(load.runtime)
 
 
 def _of_runtime(runtime: RuntimeStatistics) -> Iterator[Metric]:

@@ -35,6 +35,7 @@ from starlette.routing import Route
 from decalage.app.server.booth import Booth
 from decalage.app.server.file_desk import Answering, FileDesk, Reply, while_connected
 from decalage.app.server.forms import received_form
+from decalage.app.server.off_loop import off_loop
 from decalage.app.server.openai_answer import Heard
 from decalage.app.server.openai_form import Asked, Task, asked
 from decalage.app.server.refusals import RefusedError, stopping
@@ -90,7 +91,7 @@ async def _answered(desk: FileDesk, upload: Upload, wanted: Asked, reply: Reply)
     if trouble is not None and desk.closed:
         trouble = stopping()  # what failed, failed of that
     if not wanted.stream:
-        return heard.response() if trouble is None else trouble.response()
+        return await off_loop(heard.response) if trouble is None else trouble.response()
     if trouble is not None:
         await reply.write(_data(trouble.body()))
         return None

@@ -93,18 +93,21 @@ def _files() -> Json:
 
 
 def _models() -> Json:
+    json: Json = {"application/json": {}}
     name: Json = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
     return {
-        "/v1/models": _get("The model, as OpenAI's API has it", {"application/json": {}}),
-        "/v1/models/{id}": _get("The same", {"application/json": {}}, [name], fails=(404,)),
+        "/v1/models": _get("The model, as OpenAI's API has it", json, fails=(401,), secured=True),
+        "/v1/models/{id}": _get("The same", json, [name], fails=(401, 404), secured=True),
     }
 
 
 def _operation() -> Json:
     plain: Json = {"text/plain": {}}
+    not_ready: Json = {"description": "all sessions are taken, or it is about to stop", "content": plain}
+    ready: Json = {**_responses(plain, ()), "503": not_ready}
     return {
         "/healthz": _get("Whether the server lives", plain),
-        "/readyz": _get("Whether it takes work: not while it loads or drains", plain, fails=(503,)),
+        "/readyz": {"get": {"summary": "Whether it would take a session", "responses": ready}},
         "/metrics": _get("For Prometheus", plain, fails=(401,), secured=True),
         "/openapi.json": _get("This description", {"application/json": {}}),
     }
@@ -184,7 +187,7 @@ _STATUS = {
     415: "not a multipart form",
     429: "too many files already; Retry-After says when to ask again",
     500: "not all of the speech was understood, or a defect of the server",
-    503: "the server loads, or is about to stop",
+    503: "the server is about to stop",
 }
 _SCHEMAS: Json = {
     "Error": {

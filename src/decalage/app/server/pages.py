@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlencode
@@ -17,8 +17,10 @@ from starlette.staticfiles import StaticFiles
 from decalage.app.outputs import written_as
 from decalage.app.server.booth import Booth
 from decalage.app.server.hall import Hall
+from decalage.app.server.off_loop import off_loop
 from decalage.app.server.protocol import VERSION, ProtocolError
 from decalage.errors import UsageError
+from decalage.events import Caption, Event
 from decalage.languages import primary
 from decalage.sinks.captions import Show
 from decalage.sinks.output import TextOutput
@@ -73,14 +75,15 @@ class Pages:
             return _refused(404, str(error))
         except UsageError as error:
             return _refused(400, str(error))
-        text = io.StringIO()
-        sink = written_as(form, TextOutput(text, "the answer"), show, language)
-        for event in session.replay.settled():
-            sink.write(event)
-        sink.close()
+        events = list(session.replay.settled())
+        there = {code for event in events if isinstance(event, Caption) for code in event.text}
+        if language is not None and there and language not in there:
+            known = ", ".join(sorted(there))
+            return _refused(404, f"nothing was captioned in {language!r}; there is {known}")
+        text = await off_loop(_transcript, events, form, show, language)
         name = f"captions.{language + '.' if language else ''}{form}"
         return Response(
-            text.getvalue(),
+            text,
             media_type=_TYPES[form],
             headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
         )
@@ -111,6 +114,16 @@ def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
         return FileResponse(STATIC / name, headers={"cache-control": "no-cache"})
 
     return endpoint
+
+
+def _transcript(events: Sequence[Event], form: str, show: Show, language: str | None) -> str:
+    """``events`` in one of the forms that files have: more than a millisecond a caption."""
+    text = io.StringIO()
+    sink = written_as(form, TextOutput(text, "the answer"), show, language)
+    for event in events:
+        sink.write(event)
+    sink.close()
+    return text.getvalue()
 
 
 def _refused(status: int, message: str) -> Response:

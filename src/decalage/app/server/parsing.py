@@ -117,9 +117,14 @@ def _taken(body: Mapping[str, Any], name: str, read: Callable[[Any], T]) -> T | 
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _is_unicode(value):
         raise TypeError("a string")
     return value
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether ``text`` can be written: JSON may hold half of a surrogate pair, RFC 8259, section 8.2."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _whole(value: Any) -> int:
@@ -165,7 +170,8 @@ def _ping_id(body: Mapping[str, Any]) -> int | float | str | None:
     value = body.get("id")
     whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST
     real = isinstance(value, float) and math.isfinite(value)  # 1e999 is read as infinite
-    if value is None or whole or real or (isinstance(value, str) and len(value) <= 64):
+    short = isinstance(value, str) and len(value) <= 64 and _is_unicode(value)
+    if value is None or whole or real or short:
         return value
     raise ProtocolError("bad-message", f"id {_short(value)}: a number or a string of 64 letters is needed")
 

@@ -68,7 +68,7 @@ class ProtocolError(DecalageError):
 class Resume:
     """Go on with a session whose socket was lost."""
 
-    session: str
+    session: str = field(repr=False)
     last_seq: int
     audio_sent_s: float
     audio_from_s: float | None = None

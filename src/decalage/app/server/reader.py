@@ -35,7 +35,7 @@ class Reader:
     ) -> None:
         self._socket = socket
         self._session = session
-        self._seen = seen
+        self._seen = max(seen, session.replay.lost_seq)  # who comes later has what there is
         self._target = target
         self._partials = partials
         self._speaker = speaker
@@ -76,7 +76,7 @@ class Reader:
         """All that came since."""
         replay = self._session.replay
         while news := replay.after(self._seen, partials=self._partials):
-            if replay.has_lost(self._seen):
+            if replay.lost_seq > self._seen:
                 raise ProtocolError("too-slow", "this socket is too far behind; connect again")
             for told in news:
                 if self._speaker or not isinstance(told.event, Start | Summary):

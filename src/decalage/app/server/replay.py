@@ -52,6 +52,11 @@ def _only(body: dict[str, Any], target: str | None) -> dict[str, Any]:
     return told
 
 
+def passes(event: Event) -> bool:
+    """Whether only the newest of its kind is of use to who comes late."""
+    return isinstance(event, Partial | SpeechStarted | SpeechStopped)
+
+
 class Replay:
     """Readers keep a cursor, the ``seq`` they have; none has a queue, so a slow one costs nothing.
 
@@ -62,6 +67,8 @@ class Replay:
     def __init__(self, kept: int = KEPT) -> None:
         self.last_seq = 0
         self._kept: deque[Told] = deque(maxlen=kept)
+        self.lost_seq = 0
+        """The newest that is kept no more, though it did not pass."""
         self._partials: dict[int, Told] = {}  # by index, of those not settled: a few
         self._activity: Told | None = None
 
@@ -79,6 +86,8 @@ class Replay:
         else:
             if isinstance(event, Settled):
                 self._partials = {i: each for i, each in self._partials.items() if i > event.index}
+            if len(self._kept) == self._kept.maxlen:
+                self.lost_seq = self._kept[0].seq
             self._kept.append(told)
         return told
 
@@ -92,10 +101,6 @@ class Replay:
         passing = [*(self._partials.values() if partials else ()), *filter(None, [self._activity])]
         found += [told for told in passing if told.seq > seq]
         return sorted(found, key=lambda told: told.seq)
-
-    def has_lost(self, seq: int) -> bool:
-        """Whether something after event ``seq`` is kept no more."""
-        return self._kept.maxlen == len(self._kept) and seq < self._kept[0].seq - 1
 
     def settled(self) -> Iterator[Start | Settled | LanguageChanged | Summary]:
         """All that is kept, in order."""

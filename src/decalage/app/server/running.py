@@ -13,7 +13,8 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -32,6 +33,8 @@ _HEADER_BYTES = 32_768
 _KEPT_OPEN_S = 15
 _CLOSE_S = 3
 """For what is still being sent when everything is over."""
+_OTHER_FILES = 200
+"""Open beside connections: models, uploads, what the system itself needs."""
 _PING_S = (15.0, 20.0)
 """A WebSocket is pinged so often, and closed when it has not answered in so long: a phone that is gone."""
 
@@ -68,10 +71,6 @@ class Running(uvicorn.Server):
         """The first signal."""
         super().__init__(_configured(service, address, patience or Patience()))
 
-    def listen(self) -> tuple[socket.socket, str]:
-        """``listening`` at its address."""
-        return listening(self._address)
-
     async def until_stopped(self, bound: socket.socket, started: Callable[[], None]) -> None:
         """Serve on ``bound``; ``started`` is called once requests are answered."""
         self._loop = asyncio.get_running_loop()
@@ -101,12 +100,26 @@ class Running(uvicorn.Server):
                 await self._service.drain()
         except TimeoutError:
             logger.warning("not everything was answered", extra={"seconds": self._drain_s})
-        self.should_exit = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._service.break_off()
+        finally:
+            self.should_exit = True
 
     async def _tell(self, started: Callable[[], None]) -> None:
         while not self.started:  # uvicorn has no event for it
             await asyncio.sleep(0.01)
         started()
+
+
+def own_address() -> str:
+    """The address by which this machine is known in its network; its name where there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # RFC 5737: nobody is there, and nothing is sent
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
 
 
 def listening(address: Address) -> tuple[socket.socket, str]:
@@ -127,6 +140,7 @@ def listening(address: Address) -> tuple[socket.socket, str]:
 
 
 def _configured(service: Service, address: Address, patience: Patience) -> uvicorn.Config:
+    patience = _affordable(patience)
     config = uvicorn.Config(
         service.application(),
         http=requests_within(patience),
@@ -144,6 +158,7 @@ def _configured(service: Service, address: Address, patience: Patience) -> uvico
         h11_max_incomplete_event_size=_HEADER_BYTES,
         ssl_certfile=address.certificate,
         ssl_keyfile=address.key,
+        forwarded_allow_ips=None if address.uds is None else "*",  # who may connect there is a proxy
         lifespan="on",
     )
     try:
@@ -151,6 +166,20 @@ def _configured(service: Service, address: Address, patience: Patience) -> uvico
     except (OSError, ssl.SSLError) as error:
         raise UsageError(f"{address.certificate} with its key cannot be used for TLS: {error}") from error
     return config
+
+
+def _affordable(patience: Patience) -> Patience:
+    """``patience`` with no more connections than there may be files; the system is asked for enough."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return patience
+    wanted = patience.connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = [limit for limit in (wanted, hard) if limit != resource.RLIM_INFINITY]
+    if soft != resource.RLIM_INFINITY and soft < min(allowed):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(allowed), hard))
+    return replace(patience, connections=max(1, min(allowed) - _OTHER_FILES))
 
 
 def _unix_socket(path: Path) -> socket.socket:

@@ -17,24 +17,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from decalage.app.server.booth import Wish
+from decalage.app.server.parsing import LANGUAGES
 from decalage.app.server.protocol import Limits, Overload, ProtocolError, Reason, Resume, Stats
-from decalage.app.server.replay import Replay
+from decalage.app.server.replay import Replay, passes
 from decalage.app.server.sound import Recorder, SessionSound
 from decalage.app.tally import Tally
 from decalage.audio import seconds
 from decalage.clock import Clock
 from decalage.config import StreamOptions
-from decalage.events import (
-    Caption,
-    Event,
-    Gap,
-    Partial,
-    SpeechStarted,
-    SpeechStopped,
-    Start,
-    StreamEvent,
-    Summary,
-)
+from decalage.events import Caption, Event, Gap, Start, StreamEvent, Summary
 from decalage.runtimes.stream import RuntimeStream
 from decalage.sources.packets import Encoding
 
@@ -104,7 +95,8 @@ class Session:
         self._tally = Tally(realtime=True, alone=False)
         self._lags: deque[float] = deque(maxlen=_RECENT)
         self._dropped: float | None = None  # when
-        self._behind = False
+        self._broken = False
+        self._stats: tuple[float, Stats] | None = None
         self._add(start)
 
     def __repr__(self) -> str:
@@ -160,10 +152,12 @@ class Session:
         """What is to be done by now: sound that waited, and an end if it is time for one."""
         now = self._clock.now()
         self.sound.due()
+        self._shed()
         if self.reason is not None:
             return
-        if self._left is not None and now - self._left > self.limits.grace_s:
-            self.end("expired")
+        if self._left is not None:
+            if now - self._left > self.limits.grace_s:
+                self.end("expired")
         elif now - self._heard > self.limits.idle_s:
             self.end("idle")
         elif now - self._born > self.limits.session_s:
@@ -179,11 +173,17 @@ class Session:
         self._add(event)
         self._wake()
 
+    def break_off(self, told: str) -> None:
+        """Answer nothing more: what is unfinished becomes failures that say ``told``. Idempotent."""
+        self.reason = self.reason or "end"
+        self._broken = True
+        self.stream.abandon(told)
+
     def over(self) -> Summary:
         """The stream has said everything."""
-        summary = self._tally.summary(self.stream.statistics(), self.stream.damage)
         self.reason = self.reason or "end"
         self.over_since = self._clock.now()
+        summary = self._tally.summary(self.stream.statistics(), self.stream.damage)
         self._add(summary)
         if self._recorder is not None:
             self._recorder.close()
@@ -198,7 +198,8 @@ class Session:
     @property
     def flushed(self) -> bool:
         """Whether all sound that came was answered."""
-        return self.over_since is not None and self.stream.damage is None
+        whole = self.stream.damage is None and not self.sound.unheard and not self.sound.waiting_s
+        return self.over_since is not None and whole and not self._broken
 
     @property
     def forgotten(self) -> bool:
@@ -219,8 +220,14 @@ class Session:
         return self._listeners.total()
 
     def listen(self, target: str | None) -> None:
-        """Somebody reads along in ``target``, None: in whatever there is. Raises ``UnsupportedPairError``."""
-        self._change(self._targets_with(target))
+        """Somebody reads along in ``target``, None: in whatever there is.
+
+        Raises ``UnsupportedPairError``, and ``ProtocolError`` where there are too many languages.
+        """
+        targets = self._targets_with(target)
+        if len(targets) > LANGUAGES:
+            raise ProtocolError("busy", f"{LANGUAGES} languages are read already; read one of them")
+        self._change(targets)
         self._listeners[target] += 1
 
     def leave(self, target: str | None) -> None:
@@ -231,36 +238,45 @@ class Session:
             self._change(self._targets_with(None))
 
     def stats(self) -> Stats:
-        """How it does."""
+        """How it does; made once a second, however many ask."""
+        now = self._clock.now()
+        if self._stats is not None and now - self._stats[0] < 1.0:
+            return self._stats[1]
         p50, p95 = np.percentile(list(self._lags), [50, 95]) if self._lags else (None, None)
-        return Stats(
+        stats = Stats(
             audio_received_s=self.sound.received_s,
             behind_s=round(self.behind_s, 2),
             listeners=self.listeners,
             lag_p50=None if p50 is None else round(float(p50), 3),
             lag_p95=None if p95 is None else round(float(p95), 3),
         )
+        self._stats = (now, stats)
+        return stats
 
     @property
     def behind_s(self) -> float:
-        """How much longer than usual the oldest sound waits for its answer."""
+        """How much longer than usual the oldest sound without an answer has waited for it."""
         now = self.stream.statistics()
-        waited_s = 0.0 if now.oldest_end is None else self.stream.now() - now.oldest_end
-        return self.sound.waiting_s + seconds(now.samples_waiting) + max(0.0, waited_s - _USUAL_S)
+        pending = [] if now.oldest_end is None else [now.oldest_end]
+        if now.samples_waiting or self.sound.waiting_s:
+            pending.append(self.sound.heard_s - seconds(now.samples_waiting))
+        return max(0.0, self.stream.now() - min(pending) - _USUAL_S) if pending else 0.0
 
     def overload(self) -> Overload:
         """Whether it is late, and what is given up for that: nothing where it is not."""
-        behind_s = self.behind_s
-        self._behind = behind_s > _BEHIND_S[1 if self._behind else 0]
-        shedding = ["partials"] if self._behind else []
+        shedding = [] if self.stream.choices.sketching or not self._wish.partials else ["partials"]
         if self._dropped is not None and self._clock.now() - self._dropped < _SHED_S:
             shedding.append("sound")
-        return Overload(round(behind_s, 2), "degrade", tuple(shedding))
+        return Overload(round(self.behind_s, 2), "degrade", tuple(shedding))
+
+    def _shed(self) -> None:
+        """Captions that grow are given up while it is late, until it is on time again."""
+        self.stream.choices.sketching = self.behind_s <= _BEHIND_S[0 if self.stream.choices.sketching else 1]
 
     def _add(self, event: Event) -> None:
         """Number ``event``; all but what passes is recorded."""
         told = self.replay.add(event)
-        if self._recorder is not None and not isinstance(event, Partial | SpeechStarted | SpeechStopped):
+        if self._recorder is not None and not passes(event):
             self._recorder.event(told.seq, event)
 
     def _targets_with(self, target: str | None) -> tuple[str, ...]:

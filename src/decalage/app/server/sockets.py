@@ -31,10 +31,11 @@ from decalage.app.server.connections import (
     until_one_ends,
 )
 from decalage.app.server.door import Door, bearer
-from decalage.app.server.hall import Hall
+from decalage.app.server.hall import Begun, Hall
 from decalage.app.server.metrics import Metrics
 from decalage.app.server.parsing import parse
 from decalage.app.server.protocol import (
+    Config,
     End,
     Flush,
     Listening,
@@ -100,15 +101,15 @@ class Sockets:
         async def guarded(socket: WebSocket) -> None:
             await socket.accept()
             try:
-                self._check(socket)
                 await serve(socket)
             except ProtocolError as error:
-                self._metrics.refused(error.code)
+                self._metrics.failed(error.code)
                 await refuse(socket, error)
             except WebSocketDisconnect:
                 logger.debug("a socket is gone")
             except Exception:
                 logger.exception("a connection failed")
+                self._metrics.failed("internal")
                 await refuse(socket, ProtocolError("internal", "a defect of this server; it has been noted"))
 
         return guarded
@@ -117,15 +118,29 @@ class Sockets:
         """Raises ``ProtocolError`` for a page, or a name of the server, that is not known."""
         host = socket.headers.get("host")
         if not self._door.knows_host(host):
-            raise ProtocolError("not-allowed", "this server does not go by that name; see --allow-host")
+            raise ProtocolError("not-allowed", self._door.misdirected)
         if not self._door.knows_origin(socket.headers.get("origin"), host):
             raise ProtocolError("not-allowed", "a page of another site may not connect; see --allow-origin")
 
-    async def _speak(self, socket: WebSocket) -> None:
+    async def _let_in(self, socket: WebSocket) -> tuple[Config, Begun]:
+        """The session that a client asks to speak in. Raises ``ProtocolError``, and counts it as refused."""
+        try:
+            config = await self._asked(socket)
+            return config, self._hall.begin(config)
+        except ProtocolError as error:
+            self._metrics.refused(error.code)
+            raise
+
+    async def _asked(self, socket: WebSocket) -> Config:
+        """What a client that may speak asks for. Raises ``ProtocolError``."""
+        self._check(socket)
         config = await first_message(socket)
         if not self._door.admits(config.token or bearer(socket.headers.get("authorization"))):
             raise ProtocolError("not-allowed", "this server wants its token to speak; send it in config")
-        begun = self._hall.begin(config)
+        return config
+
+    async def _speak(self, socket: WebSocket) -> None:
+        config, begun = await self._let_in(socket)
         session = begun.session
         if begun.resumed:
             self._metrics.resumed()
@@ -166,10 +181,14 @@ class Sockets:
         task.add_done_callback(self._pumps.discard)
 
     async def _pump(self, session: Session) -> None:
-        """Everything the stream of ``session`` says, then its summary."""
-        async for event in session.stream:
-            self._metrics.heard(event)
-            session.told(event)
+        """Everything the stream of ``session`` says, then its summary; a defect ends this session alone."""
+        try:
+            async for event in session.stream:
+                self._metrics.heard(event)
+                session.told(event)
+        except Exception:
+            logger.exception("a session failed", extra={"session": session.names.listen_id})
+            session.break_off("a defect of the server")
         summary = session.over()
         self._metrics.closed()
         told = {"session": session.names.listen_id, "reason": session.reason, "audio_s": summary.audio_s}
@@ -204,6 +223,7 @@ class Sockets:
                 raise ProtocolError("bad-message", "config comes first, and once")
 
     async def _listen(self, socket: WebSocket) -> None:
+        self._check(socket)
         session = self._hall.find(socket.path_params["listen_id"])
         target, after, partials = listener_query(socket)
         cursor = session.replay.cursor_before(_BEFORE) if after is None else after

@@ -3,7 +3,7 @@
 ::
 
     frames ─▶ PacketSound ─▶ backlog ─▶ stream
-              16 kHz         what came sooner than it could be spoken waits here
+              16 kHz         what came sooner than it could be spoken, or than there is room, waits here
 
 After a lost connection a client sends at once what it kept. Where an utterance ends also depends on what is
 recognized while it is spoken, so the stream hears it a little faster than it was spoken, not in one gulp.
@@ -19,15 +19,17 @@ import numpy as np
 from decalage.app.server.protocol import ProtocolError
 from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, sample_count, seconds
 from decalage.clock import Clock
-from decalage.contracts import Stream
 from decalage.errors import ClosedError, InputError
 from decalage.events import Event
+from decalage.runtimes.stream import RuntimeStream
 from decalage.sources.packets import Encoding, PacketSound
 
 CATCH_UP = 1.5
 """Seconds of sound that are heard in a second, where some wait."""
 _AT_ONCE_S = 1.0
 """What may come at once without waiting: a connection stutters."""
+_ROOM_S = 30.0
+"""Sound that may wait in the stream, which drops beyond twice that."""
 
 
 class Recorder(Protocol):
@@ -54,7 +56,7 @@ class SessionSound:
     """Pure but for its stream, which never waits; for one thread."""
 
     def __init__(
-        self, stream: Stream, clock: Clock, *, ahead_s: float, recorder: Recorder | None = None
+        self, stream: RuntimeStream, clock: Clock, *, ahead_s: float, recorder: Recorder | None = None
     ) -> None:
         self._stream = stream
         self._recorder = recorder  # has at once what the stream hears when it is its time
@@ -66,8 +68,10 @@ class SessionSound:
         self._backlog: deque[AudioChunk | _Flush] = deque()  # at most ``ahead_s`` of sound
         self._backlog_samples = 0
         self._credit_s = _AT_ONCE_S
-        self._counted = clock.now()
-        self._ending = False
+        self._born = self._counted = clock.now()
+        self._ending = self._hurried = False
+        self.unheard = 0
+        """Samples that came when the stream heard no more."""
         self._flushed = 0  # ``_next`` at the last flush
 
     @property
@@ -76,6 +80,11 @@ class SessionSound:
         if self._packets is None:
             return self._base_s
         return self._base_s + self._packets.received / self._packets.rate
+
+    @property
+    def heard_s(self) -> float:
+        """Where the backlog begins, on the stream clock: up to there the stream has it all."""
+        return seconds(self._next - self._backlog_samples)
 
     @property
     def waiting_s(self) -> float:
@@ -93,10 +102,7 @@ class SessionSound:
         same = self._packets is not None and (self._packets.encoding, self._packets.rate) == (encoding, rate)
         if same and not missing_s:
             return 0.0
-        if self._packets is not None:
-            self._put(self._packets.finish())
-            short = sample_count(received_s) - self._next
-            self._put(np.zeros(max(0, short), np.float32))
+        self._close_packets()
         self._packets = PacketSound(encoding, rate)
         self._base_s = received_s + missing_s
         self._next = max(self._next, sample_count(self._base_s))
@@ -106,31 +112,34 @@ class SessionSound:
         """Take ``frame``, and return its seconds. Raises ``ProtocolError``."""
         assert self._packets is not None  # noqa: S101 - ``begin`` comes first
         before = self.received_s
+        early_s = before - (self._clock.now() - self._born)
+        if early_s > self._ahead_s:
+            raise ProtocolError("too-fast", f"{early_s:.0f} s of sound came sooner than it could be spoken")
         try:
             samples = self._packets.add(frame)
         except InputError as error:
             raise ProtocolError("bad-audio", str(error)) from error
-        if self.waiting_s > self._ahead_s:
-            raise ProtocolError(
-                "too-fast", f"{self.waiting_s:.0f} s of sound came sooner than it could be spoken"
-            )
         self._put(samples)
         return self.received_s - before
 
     def flush(self) -> None:
         """What came so far is one utterance; nothing happens where nothing came."""
+        if not self._ending:
+            self._close_packets()
         if self._flushed != self._next:
             self._flushed = self._next
             self._backlog.append(_Flush())
         self.due()
 
     def end(self, *, at_once: bool = False) -> None:
-        """No more comes; the stream is finished when it has heard all, ``at_once``: now. Idempotent."""
-        if self._packets is not None and not self._ending:
-            self._put(self._packets.finish())
+        """No more comes; the stream is finished when it has heard all. Idempotent.
+
+        ``at_once``: as soon as it has room for it, rather than at its pace.
+        """
+        if not self._ending:
+            self._close_packets()
         self._ending = True
-        if at_once:
-            self._credit_s = float("inf")
+        self._hurried = self._hurried or at_once
         self.due()
 
     def due(self) -> None:
@@ -141,6 +150,7 @@ class SessionSound:
         try:
             self._hand_over()
         except ClosedError:  # its segmenter failed: nobody hears the rest
+            self.unheard += self._backlog_samples
             self._backlog.clear()
             self._backlog_samples = 0
             self._ending = True
@@ -153,7 +163,7 @@ class SessionSound:
             item = self._backlog[0]
             if isinstance(item, _Flush):
                 self._stream.flush()
-            elif item.duration <= self._credit_s:
+            elif self._may_hear(item):
                 self._credit_s -= item.duration
                 self._backlog_samples -= len(item.samples)
                 self._stream.feed(item)
@@ -161,8 +171,26 @@ class SessionSound:
                 return
             self._backlog.popleft()
 
+    def _may_hear(self, chunk: AudioChunk) -> bool:
+        """Whether it is time for ``chunk``; what waits too long goes where it is dropped and declared."""
+        if self.waiting_s > self._ahead_s:
+            return True
+        has_room = self._stream.waiting_s + chunk.duration <= _ROOM_S
+        return has_room and (self._hurried or chunk.duration <= self._credit_s)
+
+    def _close_packets(self) -> None:
+        """What the resampler holds comes now; the next frame begins at the very sample it is due at."""
+        if self._packets is None:
+            return
+        due = sample_count(self.received_s)
+        self._put(self._packets.finish()[: max(0, due - self._next)])
+        self._put(np.zeros(max(0, due - self._next), np.float32))
+
     def _put(self, samples: Samples) -> None:
-        if not len(samples) or self._ending:
+        if not len(samples):
+            return
+        if self._ending:
+            self.unheard += len(samples)
             return
         for start in range(0, len(samples), SAMPLE_RATE // 2):
             piece = samples[start : start + SAMPLE_RATE // 2]

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from decalage.app.server.booth import Wish
 from decalage.app.server.file_desk import FileDesk, Reply, while_connected
+from decalage.app.server.refusals import RefusedError
 from decalage.app.server.uploads import Upload, received_body
 from decalage.config import StreamOptions
 from decalage.events import as_json
@@ -21,6 +22,9 @@ async def translate(desk: FileDesk, request: Request, reply: Reply) -> None:
     What fails in the middle is an event as any other, damage stands in the summary, which is the last
     line: an answer without one was cut off. What cannot be heard at all is refused before the first.
     """
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        told = "the body is the file itself here: curl --data-binary @talk.flac; forms are for /v1/audio"
+        raise RefusedError(415, told, "unsupported_media_type")
     query = request.query_params
     targets = tuple(filter(None, (target.strip() for target in query.get("to", "").split(","))))
     wish = Wish(source=query.get("from") or None, targets=targets or None, pace="max", partials=False)

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
+from decalage.app.allocator import give_back
 from decalage.app.server.booth import Booth
 from decalage.app.server.door import Door
 from decalage.app.server.file_api import file_routes
@@ -20,6 +21,7 @@ from decalage.app.server.guard import Guard
 from decalage.app.server.hall import Hall, Recording
 from decalage.app.server.logs import AccessLog
 from decalage.app.server.metrics import Load, Metrics
+from decalage.app.server.off_loop import off_loop
 from decalage.app.server.pages import Pages
 from decalage.app.server.protocol import Limits
 from decalage.app.server.reader import SEND_LIMIT_S
@@ -68,10 +70,9 @@ class Service:
             runtime=self._booth.runtime.statistics(),
         )
 
-    def application(self) -> Starlette:
-        """For an ASGI server."""
-        middleware = [Middleware(AccessLog), Middleware(Guard, door=self._door)]
-        return Starlette(routes=self.routes(), middleware=middleware, lifespan=self._alive)
+    def application(self) -> ASGIApp:
+        """For an ASGI server. What Starlette itself answers, where something fails, is guarded too."""
+        return AccessLog(Guard(Starlette(routes=self.routes(), lifespan=self._alive), self._door))
 
     def routes(self) -> list[BaseRoute]:
         """Everything that can be asked for."""
@@ -85,9 +86,15 @@ class Service:
         ]
 
     async def drain(self) -> None:
-        """Take nobody in any more; return when all that was said is answered and told."""
+        """Take nobody in any more; return when all that was said is answered and told, and all files are."""
         self._desk.close()
         self.hall.end_all("draining")
+        await self._sockets.drained()
+        await self._desk.emptied()
+
+    async def break_off(self) -> None:
+        """Answer nothing more: what is unfinished is told as failures."""
+        self.hall.break_off_all("the server stopped before this was done")
         await self._sockets.drained()
 
     @asynccontextmanager
@@ -99,10 +106,14 @@ class Service:
             beating.cancel()
 
     async def _beat(self) -> None:
-        """Until the server ends: sound that waited, ends that have come."""
+        """Until the server ends: sound that waited, ends that have come, memory that nobody needs."""
+        used = False
         while True:
             await asyncio.sleep(_BEAT_S)
             self.hall.due()
+            if used and not self.hall.known:
+                await off_loop(give_back)
+            used = bool(self.hall.known)
 
     async def _healthy(self, _request: Request) -> Response:
         return PlainTextResponse("ok")
@@ -110,6 +121,9 @@ class Service:
     async def _ready(self, _request: Request) -> Response:
         if self.hall.draining:
             return PlainTextResponse("draining", 503)
+        taken = sum(not session.vacant for session in self.hall.sessions)
+        if taken >= self.hall.limits.sessions:
+            return PlainTextResponse("full", 503)
         return PlainTextResponse("ok")
 
     async def _measured(self, _request: Request) -> Response:
