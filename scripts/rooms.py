@@ -33,7 +33,7 @@ SOUND = Path("samples/talk.flac")
 _LANGUAGES = {"from": "en", "to": "pt"}
 _OVER_S = 10.0
 """Sessions begin one after the other within it."""
-_MORE = (20, 24, 28, 32, 40, 48, 56, 64, 80, 96)
+_MORE = (24, 32, 48, 64, 96, 128)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ import subprocess
 import sys
 import threading
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -30,6 +30,8 @@ BEFORE_S = 0.5
 
 Row: TypeAlias = tuple[int, str, str]
 """Index, source and target of a settled caption."""
+Notice: TypeAlias = tuple[int, str]
+"""Index and type of what stands in the place of a caption."""
 
 
 @contextmanager
@@ -149,17 +151,28 @@ def rows(page: Page) -> list[Row]:
     return [(index, source, target) for index, source, target in found]
 
 
+def notices(page: Page) -> list[Notice]:
+    """What stands on a page in the place of captions, from above."""
+    found = page.eval_on_selector_all(
+        "#captions .notice",
+        "rows => rows.map(row => [Number(row.dataset.index), row.className.replace('notice ', '')])",
+    )
+    return [(index, kind) for index, kind in found]
+
+
 class Sent:
     """The sound that a page sent, over however many sockets. To be made before the page speaks."""
 
     def __init__(self, page: Page) -> None:
         self.rate = 0
-        self.sound = b""
+        self.parts: list[Part] = []
+        """More than one where the page declared that it had none in between."""
         self.again = 0
         """Bytes that were sent twice."""
         self.whole = True
-        """Nothing is missing, and what was sent twice was the same."""
+        """Nothing is missing that was not declared, and what was sent twice was the same."""
         self._next = 0
+        self._declared = True
         page.on("websocket", self._opened)
 
     def _opened(self, opened: WebSocket) -> None:
@@ -170,31 +183,75 @@ class Sent:
     def _answered(self, frame: bytes | str) -> None:
         message = json.loads(frame)
         if message["type"] == "ready":
-            self._next = 2 * round(message["audio_received_s"] * self.rate)
-            self.whole &= self._next <= len(self.sound)
+            self._next = round(message["audio_received_s"] * self.rate)
+            if self._declared:
+                self.parts.append(Part(self._next))
+            self.whole &= self.parts[-1].first <= self._next <= self.parts[-1].end
 
     def _said(self, frame: bytes | str) -> None:
         if isinstance(frame, str):
-            self.rate = json.loads(frame).get("sample_rate", self.rate)
+            message = json.loads(frame)
+            if message["type"] == "config":
+                self.rate = message["sample_rate"]
+                self._declared = not self.parts or "audio_from_s" in message["resume"]
             return
-        known = self.sound[self._next : self._next + len(frame)]
+        part = self.parts[-1]
+        begin = 2 * (self._next - part.first)
+        known = part.sound[begin : begin + len(frame)]
         self.whole &= frame.startswith(known)
-        self.sound += frame[len(known) :]
+        part.sound += frame[len(known) :]
         self.again += len(known)
-        self._next += len(frame)
+        self._next += len(frame) // 2
 
 
-def uncut(address: str, sent: Sent) -> list[Row]:
-    """The captions of the same sound over a socket that lasts. It comes at once: the server paces it."""
-    config = {"type": "config", "version": 1, "from": "en", "to": "pt", "sample_rate": sent.rate}
-    with connect(f"ws{address.removeprefix('http')}/v1/stream") as opened:
-        opened.send(json.dumps(config))
-        for start in range(0, len(sent.sound), 96_000):
-            opened.send(sent.sound[start : start + 96_000])
-        opened.send('{"type": "end"}')
-        told = [json.loads(message) for message in opened]
-    texts = [(event["index"], event["text"]) for event in told if event["type"] == "caption"]
-    return [(index, text["en"], text["pt"]) for index, text in texts]
+@dataclass
+class Part:
+    """PCM16 without a hole; ``first`` is the position of its first sample."""
+
+    first: int
+    sound: bytes = b""
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.sound) // 2
+
+
+def uncut(address: str, parts: Sequence[Part], rate: int) -> tuple[list[Row], list[Notice]]:
+    """The captions and notices of the same sound over sockets that are not lost: one for each part.
+
+    The first part begins the session. Its sound comes at once: the server paces it.
+    """
+    told: list[dict[str, Any]] = []
+    config: dict[str, Any] = {"type": "config", "version": 1, "sample_rate": rate}
+    wish: dict[str, Any] = {"from": "en", "to": "pt"}
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        with connect(f"ws{address.removeprefix('http')}/v1/stream") as opened:
+            opened.send(json.dumps(config | wish))
+            for start in range(0, len(part.sound), 96_000):
+                opened.send(part.sound[start : start + 96_000])
+            if last:
+                opened.send('{"type": "end"}')
+            for message in map(json.loads, opened):
+                told.append(message)
+                if message["type"] == "ready":
+                    config["resume"] = {"session": message["session"], "audio_sent_s": 0}
+                safe = message["type"] == "ack" and round(message["audio_received_s"] * rate)
+                if safe == part.end - parts[0].first and not last:
+                    break
+        if not last:
+            config["resume"]["last_seq"] = max(message.get("seq", 0) for message in told)
+            config["resume"]["audio_from_s"] = (parts[number + 1].first - parts[0].first) / rate
+            wish = {}
+    settled = [event for event in told if "index" in event and event["type"] != "partial"]
+    return (
+        [
+            (event["index"], event["text"]["en"], event["text"]["pt"])
+            for event in settled
+            if event["type"] == "caption"
+        ],
+        [(event["index"], event["type"]) for event in settled if event["type"] != "caption"],
+    )
 
 
 def controls(page: Page) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,9 @@ from decalage.errors import (
     StreamFinishedError,
     UsageError,
 )
-from decalage.events import Caption, Event
+from decalage.events import Caption, Event, Gap
+from decalage.testing.engines import silence, tone
+from tests.app.server_kit import served
 from tests.app.stand_in_server import LISTEN_ID, RATE, SECRET, StandIn, serving
 from tests.sinks.events import START, SUMMARY, caption, failure, gap
 
@@ -122,6 +125,49 @@ def test_wherever_it_is_cut_the_server_gets_every_sample_once_in_order_and_every
     assert places == flushes
     assert server.heard[-1] == "end"
     assert outgoing.take(7) is None
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 60)), min_size=1, max_size=5), st.data())
+def test_nothing_is_sent_across_a_hole_and_nothing_but_the_hole_is_left_out(
+    parts: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    outgoing, places, heard, received = Outgoing(), list[int](), list[int](), 0
+    for missing, samples in parts:
+        outgoing.skip(missing)
+        places += range(outgoing.added, outgoing.added + samples)
+        outgoing.add(sound(samples, outgoing.added))
+    outgoing.end()
+    frame: bytes | str | None = None
+    while frame != "end":
+        frame = outgoing.take(7)
+        if frame is None:
+            assert outgoing.at_hole
+        if isinstance(frame, bytes):
+            heard += np.frombuffer(frame, "<i2").tolist()
+            received += len(frame) // 2
+        if frame is None or data.draw(st.booleans()):
+            outgoing.acknowledge(received)
+        if frame is None or (frame != "end" and data.draw(st.booleans())):
+            outgoing.trim()
+            assert outgoing.lost == 0
+            received = received if outgoing.lost_from is None else outgoing.held_from
+            assert outgoing.resume(received)
+    assert heard == places
+
+
+def test_a_hole_costs_no_room_and_what_is_dropped_beside_it_is_told_apart() -> None:
+    outgoing = Outgoing(room_s=100 / RATE)
+    outgoing.add(sound(80))
+    outgoing.skip(1000)
+    outgoing.add(sound(90))
+    assert outgoing.trim() == 70
+    assert (outgoing.lost_from, outgoing.held_from, outgoing.lost) == (0, 70, 70)
+    outgoing.add(sound(40))
+    assert outgoing.full
+    assert outgoing.trim() == 40
+    assert (outgoing.lost_from, outgoing.held_from, outgoing.lost) == (0, 1110, 110)
+    assert outgoing.resume(1110)
+    assert outgoing.take(200) == pcm16(sound(90))[60:] + pcm16(sound(40))
 
 
 def samples_before(heard: list[int | str], place: int) -> int:
@@ -504,7 +550,7 @@ def test_a_flush_comes_after_the_sound_before_it() -> None:
     assert [message["type"] for message in server.messages] == ["config", "flush", "end"]
 
 
-def test_silence_stands_for_sound_that_was_not_captured() -> None:
+def test_silence_stands_for_little_sound_that_was_not_captured() -> None:
     told: list[str] = []
 
     async def main(server: StandIn) -> None:
@@ -520,6 +566,54 @@ def test_silence_stands_for_sound_that_was_not_captured() -> None:
     whole = np.concatenate([sound(800), np.zeros(3200, np.float32), sound(800)])
     assert bytes(server.received) == pcm16(whole)
     assert told == ["0.2 s were not captured; silence stands for them"]
+
+
+class Patient(StandIn):
+    """Keeps zeros for the sound that a client says it does not have."""
+
+    def _ready(self, *, resumed: bool) -> dict[str, Any]:
+        from_s = self.messages[-1].get("resume", {}).get("audio_from_s", 0.0)
+        self.received += bytes(max(0, 2 * round(from_s * RATE) - len(self.received)))
+        return super()._ready(resumed=resumed)
+
+
+@pytest.mark.parametrize("cuts", [[], [6_000]])
+def test_sound_that_was_not_captured_is_declared_and_what_came_before_it_arrives(cuts: list[int]) -> None:
+    before, after, hole = sound(RATE), sound(800, 5), RATE * 3 // 4
+    told: list[str] = []
+
+    async def main(server: StandIn) -> None:
+        async with Client(server.url, tell=told.append).speak() as speaking:
+            await speaking.send(AudioChunk(0, before))
+            await speaking.send(AudioChunk(RATE + hole, after))
+            await speaking.end()
+            assert [event async for event in speaking] == [START, *server.captions, SUMMARY]
+
+    with serving(Patient(cuts=list(cuts))) as server:
+        asyncio.run(main(server))
+    assert bytes(server.received) == pcm16(before) + bytes(2 * hole) + pcm16(after)
+    *plain, last = [message["resume"] for message in server.messages if "resume" in message]
+    assert last["audio_from_s"] == 1.75
+    assert len(plain) == len(cuts)
+    assert all("audio_from_s" not in resume for resume in plain)
+    assert [line for line in told if not line.startswith("connect")] == ["0.8 s were not captured"]
+
+
+def test_the_gap_of_a_real_server_is_that_of_the_sound() -> None:
+    async def main() -> list[Event]:
+        async with served() as server, Client(server.url).speak(source="en", targets=["pt"]) as speaking:
+            first = np.concatenate([tone(3, 0.4), tone(3, 0.4)])
+            await speaking.send(AudioChunk(0, first))
+            await speaking.send(AudioChunk(2 * len(first), np.concatenate([tone(5), silence()])))
+            await speaking.end()
+            return [event async for event in speaking if isinstance(event, Caption | Gap)]
+
+    before, missing, after = asyncio.run(main())
+    assert isinstance(before, Caption)
+    assert isinstance(missing, Gap)
+    assert isinstance(after, Caption)
+    assert (missing.cause, missing.captured) == ("device", False)
+    assert before.end == missing.start == missing.end / 2
 
 
 def test_a_file_is_captioned_without_an_event_loop_of_ones_own() -> None:

@@ -23,6 +23,7 @@ from tests.app.page_kit import (
     browsing,
     controls,
     in_state,
+    notices,
     ready,
     recording,
     rows,
@@ -194,15 +195,83 @@ def test_a_cut_socket_gives_the_captions_of_one_that_lasts(page: Page, server: s
         in_state(page, "over")
     finally:
         cable.close()
-    captions = rows(page)
-    assert page.locator("#captions .notice").all_inner_texts() == []
-    assert words_wrong(captions) < 0.2
+    assert words_wrong(rows(page)) < 0.2
     assert sent.whole
     assert sent.again
-    assert captions == uncut(server, sent)
+    assert (rows(page), notices(page)) == uncut(server, sent.parts, sent.rate)
+    lost = [kind for _, kind in notices(page) if kind != "rejected"]
+    assert lost == ["gap"] * (len(sent.parts) - 1)  # where the audio of this machine stood still
+
+
+def test_what_is_said_while_there_is_no_server_yet_is_captioned_from_its_beginning(
+    page: Page, server: str
+) -> None:
+    cable, sent = Cable(server), Sent(page)
+    try:
+        ready(page, cable.address)
+        cable.cut()
+        page.click("#start")
+        in_state(page, "reconnecting")
+        assert "The last 90 s of your words are kept." in page.inner_text("#status")
+        until_spoken(page, 8)
+        cable.mend()
+        in_state(page, "live")
+        until_spoken(page, ALL_S)
+        page.click("#start")
+        in_state(page, "over")
+    finally:
+        cable.close()
+    assert words_wrong(rows(page)) < 0.2
+    assert sent.whole
+    assert (rows(page), notices(page)) == uncut(server, sent.parts, sent.rate)
+    assert page.is_hidden("#notice")
+
+
+HOLED = """([before, hole, after]) => new Promise(async done => {
+    const { Tape } = await import("/static/tape.js");
+    const { Connection } = await import("/static/connection.js");
+    const tape = new Tape(16000);
+    const push = seconds => {
+        for (let pushed = 0; pushed < seconds; pushed += 1) tape.push(new Int16Array(16000));
+    };
+    push(before);
+    if (hole) tape.skip(hole);
+    push(after);
+    let dropped = 0;
+    const connection = new Connection({wish: {from: "en", to: "pt"}, tape, on: {
+        ready: () => undefined,
+        progress: () => undefined,
+        waiting: () => undefined,
+        dropped: seconds => (dropped += seconds),
+        over: how => done(how),
+        event: ({type, start, end, cause, captured}) => {
+            if (type === "gap") done([start, end, cause, captured, dropped]) || connection.close();
+        },
+    }});
+})"""
+
+
+@pytest.mark.parametrize(
+    ("tape", "gap"),
+    [
+        ((2, 30, 2), [2, 32, "device", False, 0]),
+        ((100, 0, 0), [0, 10, "device", False, 10]),
+        ((300, 0, 0), [0, 18, "device", False, 210]),
+    ],
+)
+def test_what_the_page_does_not_have_is_declared_and_all_before_it_is_sent(
+    page: Page, server: str, tape: tuple[int, int, int], gap: list[object]
+) -> None:
+    sent = Sent(ready(page, server))
+    assert page.evaluate(HOLED, tape) == gap
+    assert sent.whole
+    begins = [part.first / sent.rate for part in sent.parts]
+    assert begins == [0, gap[1]]
+    assert len(sent.parts[0].sound) == 32_000 * int(str(gap[0]))
 
 
 def test_a_page_that_is_loaded_again_goes_on_with_one_gap(page: Page, server: str) -> None:
+    sent = Sent(page)
     ready(page, server).click("#start")
     page.wait_for_selector("#captions .caption >> nth=1")
     before = rows(page)
@@ -215,11 +284,19 @@ def test_a_page_that_is_loaded_again_goes_on_with_one_gap(page: Page, server: st
     settled = [event for event in events if "index" in event]
     assert [event["index"] for event in settled] == list(range(len(settled)))
     gaps = [(event["cause"], event["captured"]) for event in settled if event["type"] == "gap"]
-    assert gaps == [("device", False)]
+    assert gaps == [("device", False)] * (len(sent.parts) - 1) != []
     assert rows(page)[: len(before)] == before
     assert [
         int(str(each.get_attribute("data-index"))) for each in page.locator("#captions > *").all()
     ] == list(range(len(settled)))
+    first = 1 + next(event["index"] for event in settled if event["type"] == "gap")
+    captions, others = uncut(server, sent.parts[1:], sent.rate)
+    assert [row for row in rows(page) if row[0] >= first] == [
+        (first + index, *texts) for index, *texts in captions
+    ]
+    assert [told for told in notices(page) if told[0] >= first] == [
+        (first + index, kind) for index, kind in others
+    ]
 
 
 def test_a_recording_is_captioned_and_its_subtitles_can_be_kept(

@@ -7,6 +7,7 @@
     acknowledged ◀── ack ── │            │
     Mailbox ◀── reader ◀─── └────────────┘
                             lost: another one, from where the server has sound
+                            at a hole in the sound: another one, from where there is some again
 """
 
 from __future__ import annotations
@@ -42,7 +43,14 @@ PIECE = SAMPLE_RATE // 2
 _EVENTS = 4_096
 """Events that wait for the reader; with more the server is not listened to until there is room."""
 _QUIET_S = 10.0
+_SAFE_LIMIT_S = 5.0
+"""Sound before a hole that is not acknowledged within it is sent again over another connection."""
 _FORM = {"sample_rate": SAMPLE_RATE, "encoding": "pcm_s16le"}
+
+
+class _HoleReached(Exception):  # noqa: N818 - names a state
+    """What comes next begins later: another connection says so."""
+
 
 Dial: TypeAlias = Callable[[], Awaitable[Connection]]
 Tell: TypeAlias = Callable[[str], None]
@@ -70,6 +78,7 @@ class Exchange:
         self._dial = dial
         self._opening = {**opening, **_FORM}
         self._tell = tell
+        self._acknowledged = asyncio.Event()  # since it was cleared
         self._backoff = Backoff()
         self._ready: Ready | None = None
 
@@ -107,11 +116,15 @@ class Exchange:
             await self._converse(connection)
         except SocketLost as lost:
             self._tell(f"connection lost ({lost}); trying again")
-            limit_s = self.ready.limits.grace_s
-            following = await again(self._resumed, lost, self._backoff, limit_s=limit_s)
+            following = await self._again(lost)
             self._tell("connected again")
             return following
+        except _HoleReached:
+            return await self._again(SocketLost("closed to leave out what was not captured"))
         return None
+
+    async def _again(self, why: SocketLost) -> Connection:
+        return await again(self._resumed, why, self._backoff, limit_s=self.ready.limits.grace_s)
 
     async def _opened(self, config: Mapping[str, object]) -> Connection:
         """A connection on which the server has answered ``config``."""
@@ -127,21 +140,22 @@ class Exchange:
             "last_seq": self.last_seq,
             "audio_sent_s": seconds(self.outgoing.sent),
         }
-        lost_from, held_from = self.outgoing.lost_from, self.outgoing.held_from
-        if lost_from is not None:
-            resume["audio_from_s"] = seconds(held_from)
+        lost = self.outgoing.lost
+        if self.outgoing.lost_from is not None:
+            resume["audio_from_s"] = seconds(self.outgoing.held_from)
         connection = await self._opened({"type": "config", "version": VERSION, **_FORM, "resume": resume})
         if not self.outgoing.resume(self.ready.received):
             await connection.close()
             raise SocketLost("the server wants sound that is here no more")
-        if lost_from is not None:
-            self._tell(f"{seconds(held_from - lost_from):.1f} s of sound were lost meanwhile")
+        if lost > 0:
+            self._tell(f"{seconds(lost):.1f} s of sound were lost meanwhile")
         return connection
 
     async def _converse(self, connection: Connection) -> None:
-        """Read and write until the server has closed the session. Raises ``SocketLost`` and ``ServerError``.
+        """Read and write until the server has closed the session.
 
-        What came before a loss is read first: it may say why.
+        Raises ``SocketLost``, ``ServerError`` and ``_HoleReached``. What came before a loss is read first:
+        it may say why.
         """
         reader = asyncio.create_task(self._read(connection))
         writer = asyncio.create_task(self._write(connection))
@@ -159,7 +173,10 @@ class Exchange:
             await connection.close()
 
     async def _write(self, connection: Connection) -> None:
-        """All that is to be sent, as it comes; until the connection is lost, of which the reader hears."""
+        """All that is to be sent, as it comes; until the connection is lost, of which the reader hears.
+
+        Raises ``_HoleReached`` when all before a hole is safe, or has not become so in time.
+        """
         limits = self.ready.limits
         most = min(PIECE, limits.frame_bytes // 2)
         quiet_s = limits.idle_s / 3 or _QUIET_S
@@ -168,6 +185,11 @@ class Exchange:
                 self.to_send.clear()
                 while (frame := self.outgoing.take(most)) is not None:
                     await connection.send(frame if isinstance(frame, bytes) else {"type": frame})
+                if self.outgoing.at_hole:
+                    await self._until_safe()
+                    if self.closed is not None:
+                        return
+                    raise _HoleReached
                 try:
                     async with asyncio.timeout(quiet_s):
                         await self.to_send.wait()
@@ -175,6 +197,13 @@ class Exchange:
                     await connection.send({"type": "ping"})
         except SocketLost:
             return
+
+    async def _until_safe(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SAFE_LIMIT_S):
+                while not self.outgoing.safe:
+                    self._acknowledged.clear()
+                    await self._acknowledged.wait()
 
     async def _read(self, connection: Connection) -> None:
         while self.closed is None:
@@ -189,13 +218,14 @@ class Exchange:
         """Hand on what did not come before: what is sent again after a loss may have."""
         if 0 < message.seq <= self.last_seq:
             return
-        self.last_seq = max(self.last_seq, message.seq)
         await self.events.put(message.event)
+        self.last_seq = max(self.last_seq, message.seq)  # a reader that is stopped before has not heard it
 
     def _heard(self, message: Message) -> None:
         if isinstance(message, Acknowledged):
             self.outgoing.acknowledge(message.received)
             self.room.set()
+            self._acknowledged.set()
         elif isinstance(message, Closed):
             self.closed = message
         elif isinstance(message, Overloaded):

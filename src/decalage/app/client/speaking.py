@@ -12,13 +12,15 @@ import numpy as np
 from decalage.app.client.exchange import PIECE, Dial, Exchange, Tell
 from decalage.app.client.messages import Closed
 from decalage.app.client.socket import SocketLost
-from decalage.audio import AudioChunk, Samples, seconds
+from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, seconds
 from decalage.errors import ServerError, StreamFinishedError, UnreachableError
 from decalage.events import Event
 
 AHEAD_S = 1.0
 """Sound is sent at most so much sooner than it could have been spoken: the server hears it live."""
 _END_LIMIT_S = 1.0
+_SILENT = SAMPLE_RATE // 2
+"""A hole of so many samples at most is silence; a longer one is declared, and becomes a ``Gap``."""
 
 
 class Speaking:
@@ -84,16 +86,21 @@ class Speaking:
 
         It may come sooner than it could be spoken, a whole file at once: then this waits until it is a
         second early at most, because the server hears it live; lags count from when it could be spoken.
-        Where a chunk begins after the end of the one before it, silence is sent for what is missing.
+        Where a chunk begins after the end of the one before it, silence is sent for what is missing, up to
+        half a second of it; of more the server is told, and answers with a ``Gap`` that was not captured.
         Raises ``StreamFinishedError`` after ``end``, and what iteration raises.
         """
+        missing = 0
         if isinstance(sound, AudioChunk):
-            missing = sound.first - self._exchange.outgoing.added
-            if missing > 0:
-                self._tell(f"{seconds(missing):.1f} s were not captured; silence stands for them")
-                await self._send(np.broadcast_to(np.float32(0), missing))
+            missing = max(0, sound.first - self._exchange.outgoing.added)
             sound = sound.samples
-        await self._send(sound)
+        if missing > _SILENT:
+            self._tell(f"{seconds(missing):.1f} s were not captured")
+        elif missing:
+            self._tell(f"{seconds(missing):.1f} s were not captured; silence stands for them")
+            await self._send(np.broadcast_to(np.float32(0), missing))
+            missing = 0
+        await self._send(sound, after=missing)
 
     async def flush(self) -> None:
         """The utterance is over: it is captioned without waiting for silence. Raises as ``send``."""
@@ -136,28 +143,32 @@ class Speaking:
             reason = exchange.closed.reason
             raise ServerError(f"the server has ended the session: {reason}", reason)
 
-    async def _send(self, samples: Samples) -> None:
+    async def _send(self, samples: Samples, *, after: int = 0) -> None:
+        """``after`` samples that were not captured."""
         outgoing = self._exchange.outgoing
         self._check()
         for piece in _pieces(samples):
-            await self._due()
+            await self._due(after)
             while outgoing.full and self._exchange.connection is not None:
                 self._exchange.room.clear()
                 await self._exchange.room.wait()
             self._check()
+            if after:
+                outgoing.skip(after)
+                after = 0
             outgoing.add(piece)
             if self._exchange.connection is None:
                 outgoing.trim()
             self._exchange.to_send.set()
             await asyncio.sleep(0)  # who sends much at once lets it go out
 
-    async def _due(self) -> None:
-        """Wait while the sound so far is as early as it may be."""
+    async def _due(self, after: int) -> None:
+        """Wait while the sound so far, and ``after`` samples more, is as early as it may be."""
         clock = asyncio.get_running_loop().time
         if self._began is None:
             self._began = clock()
         ahead_s = min(AHEAD_S, self._exchange.ready.limits.ahead_s / 2)
-        early_s = seconds(self._exchange.outgoing.added) - (clock() - self._began) - ahead_s
+        early_s = seconds(self._exchange.outgoing.added + after) - (clock() - self._began) - ahead_s
         if early_s > 0:
             await asyncio.sleep(early_s)
 

@@ -1,15 +1,24 @@
 /** The page of somebody who speaks, or has a recording translated. */
 
 import { Board } from "./board.js";
+import { keptS } from "./connection.js";
 import { byId, fill } from "./dom.js";
 import { Refused, takeFiles, translateFile } from "./files.js";
 import { LanguageChoice } from "./languages.js";
-import { inputDevices } from "./microphone.js";
+import { inputDevices, prepareRecording } from "./microphone.js";
 import { hush, notice } from "./notice.js";
 import { choices } from "./remembered.js";
 import { Speaking, pastSession } from "./speaking.js";
 import { setState, state } from "./state.js";
-import { closedText, errorText, journalText, languageNames, microphoneText } from "./texts.js";
+import {
+  closedText,
+  droppedText,
+  errorText,
+  journalText,
+  languageNames,
+  microphoneText,
+  waitingText,
+} from "./texts.js";
 import { askToken, takeToken, token } from "./token.js";
 import { keepAwake } from "./wake.js";
 
@@ -39,6 +48,7 @@ export class Booth {
     this.#journal(info.journal);
     this.#prompted("stability");
     this.#prompted("prompt");
+    await prepareRecording();
     await this.#devices();
     this.#device.addEventListener("change", () => this.#changeDevice());
     navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#devices());
@@ -131,6 +141,7 @@ export class Booth {
       event: (event) => this.#board.take(event),
       waiting: (seconds) => this.#waiting(seconds),
       level: (decibels) => this.#level(decibels),
+      dropped: (seconds) => notice(droppedText(seconds), "dropped"),
       trouble: (kind) => this.#trouble(kind),
       over: (how) => this.#over(how),
     });
@@ -148,8 +159,8 @@ export class Booth {
   }
 
   #waiting(seconds) {
-    const when = seconds < 2 ? "connecting again…" : `trying again in ${Math.round(seconds)} s.`;
-    const text = `Connection lost, ${when} Your words are kept.`;
+    const { recording, droppedS } = this.#speaking;
+    const text = waitingText(seconds, recording ? keptS(this.#info.limits ?? {}) : 0, droppedS);
     this.#enter(state() === "ending" ? "ending" : "reconnecting", text);
     if (state() === "ending") this.#start.disabled = false;
   }

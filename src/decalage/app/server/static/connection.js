@@ -1,6 +1,7 @@
 /** The speaker's side of the protocol: sound out, events in, over as many sockets as it takes. */
 
 import { LastingSocket } from "./socket.js";
+import { KEPT_S } from "./tape.js";
 
 const PATH = "/v1/stream";
 const MESSAGE_S = 1; // sound in one message, when there is much to send again
@@ -15,7 +16,11 @@ const FINAL = ["bad-message", "bad-audio", "unsupported-language", "unsupported-
  * and `receivedS`. Sound is taken from `tape`, which may be null at first.
  *
  * `on.ready(message)`, `on.event(message)` (each other message but `ack`, `pong` and `error`),
- * `on.waiting(seconds)`, `on.progress()` (sent or acknowledged), and once `on.over({reason, code, message})`.
+ * `on.waiting(seconds)`, `on.progress()` (sent or acknowledged), `on.dropped(seconds)` (of sound, since it was
+ * last told), and once `on.over({reason, code, message})`.
+ *
+ * Nothing is sent across a hole of the tape. When what lies before it is safe, the socket is closed and the
+ * session resumed with `audio_from_s`; so is what fell off the tape.
  */
 export class Connection {
   #wish;
@@ -28,6 +33,7 @@ export class Connection {
   #limits = {};
   #ending = false;
   #endSent = false;
+  #droppedS = 0; // as told
 
   constructor({ wish, past = null, tape = null, on }) {
     this.#wish = wish;
@@ -48,9 +54,15 @@ export class Connection {
     this.#timer = setInterval(() => this.#pump(), PUMP_MS);
   }
 
+  /** Seconds of sound that fell off the tape and of which nothing was told yet. */
+  get droppedS() {
+    return (this.#tape?.droppedS ?? 0) - this.#droppedS;
+  }
+
   /** Sound comes from `tape` from now on, which lost what came before its start. */
   continueWith(tape) {
     this.#tape = tape;
+    this.#droppedS = 0;
     this.again();
   }
 
@@ -110,14 +122,24 @@ export class Connection {
   #begin(message) {
     this.#limits = message.limits ?? {};
     this.session = message.session;
-    if (!message.resumed) this.#tape?.rebase(Math.max(0, Math.min(5, (this.#limits.ahead_s ?? 2) - 1)));
+    if (!message.resumed) {
+      const mostS = keptS(this.#limits);
+      this.#tape?.rebase(mostS, aheadS(this.#limits) - mostS);
+    }
     this.receivedS = message.audio_received_s;
-    this.#cursor = Math.max(this.#tape?.at(this.receivedS) ?? 0, this.#tape?.first ?? 0);
     this.#tape?.acknowledge(this.receivedS);
+    this.#cursor = this.#tape?.at(this.receivedS) ?? 0;
+    if (this.#tape?.first === this.#cursor + 1) this.#cursor += 1; // of another rate, rounded
     this.#ready = true;
     this.#endSent = false;
     this.#on.ready(message);
+    this.#tellDropped();
     this.#pump();
+  }
+
+  #tellDropped() {
+    if (this.droppedS > 0) this.#on.dropped(this.droppedS);
+    this.#droppedS = this.#tape?.droppedS ?? 0;
   }
 
   #acknowledge(seconds) {
@@ -143,10 +165,11 @@ export class Connection {
   #pump() {
     if (!this.#ready) return;
     const tape = this.#tape;
-    if (tape && tape.first > this.#cursor) return void this.again(); // fell off the tape unsent: declare it
+    if (tape && tape.first > this.#cursor) return void this.again(); // declare what is missing
     for (let sent = 0; tape && sent < MESSAGES_AT_ONCE && this.#cursor < tape.end; sent += 1) {
       if (this.#socket.pending > PENDING_BYTES) return;
       const samples = tape.read(this.#cursor, this.#most(tape.rate));
+      if (!samples.length) return; // a hole: it is declared when all before it is acknowledged
       if (!this.#socket.send(samples)) return;
       this.#cursor += samples.length;
       this.sentS = Math.max(this.sentS, this.#cursor / tape.rate);
@@ -158,4 +181,14 @@ export class Connection {
   #most(rate) {
     return Math.floor(Math.min(MESSAGE_S * rate, (this.#limits.frame_bytes ?? 32_000) / 2));
   }
+}
+
+/** How much of what was said before a session begins it can begin with. */
+export function keptS(limits) {
+  return Math.max(0, Math.min(KEPT_S, Math.floor(aheadS(limits) - 1)));
+}
+
+/** How early sound may be from the beginning on, so that it is not too early when clocks have drifted. */
+function aheadS({ ahead_s = 10 }) {
+  return 0.9 * ahead_s;
 }

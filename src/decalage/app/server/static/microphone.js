@@ -2,6 +2,7 @@
 
 const SILENCE_DB = -80;
 const SILENT_FRAMES = 50; // 5 s
+const WORKLET = "/static/recorder-worklet.js";
 
 /** `kind`: insecure, denied, none, busy, click (the browser wants one first) or other. */
 export class MicrophoneError extends Error {
@@ -17,6 +18,15 @@ export async function inputDevices() {
   return all
     .filter((device) => device.kind === "audioinput" && device.label && device.deviceId !== "default")
     .map((device) => [device.deviceId, device.label]);
+}
+
+/** Fetches what recording needs, so that it can begin while the server is not to be reached. */
+export async function prepareRecording() {
+  try {
+    await (await fetch(WORKLET)).text();
+  } catch {
+    // it is asked for again when it is needed
+  }
 }
 
 /** Whether the microphone can be had without asking. */
@@ -57,7 +67,7 @@ export class Microphone {
     try {
       this.#stream = await record(deviceId);
       this.#context = new AudioContext({ latencyHint: "interactive" });
-      await this.#context.audioWorklet.addModule("/static/recorder-worklet.js");
+      await this.#context.audioWorklet.addModule(WORKLET);
       await running(this.#context);
       this.#recorder = new AudioWorkletNode(this.#context, "recorder", { outputChannelCount: [1] });
       this.#recorder.port.onmessage = ({ data }) => data.samples && this.#heard(data);

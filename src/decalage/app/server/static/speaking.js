@@ -15,7 +15,8 @@ export function pastSession() {
 
 /**
  * `on.ready(message)`, `on.event(message)`, `on.waiting(seconds)`, `on.level(decibels)`, `on.trouble(kind)`
- * (that of a `MicrophoneError`, `gone`, `silent`, or null), `on.over({reason, code, message})`.
+ * (that of a `MicrophoneError`, `gone`, `silent`, or null), `on.dropped(seconds)` of sound that could not be
+ * kept, `on.over({reason, code, message})`.
  */
 export class Speaking {
   #on;
@@ -41,6 +42,11 @@ export class Speaking {
   /** The stream clock in seconds; null before it runs. */
   get now() {
     return this.#originMs === null ? null : (Date.now() - this.#originMs) / 1000;
+  }
+
+  /** Seconds of sound that had to go since the connection was lost. */
+  get droppedS() {
+    return this.#connection?.droppedS ?? 0;
   }
 
   /** Whether sound is being recorded. */
@@ -111,6 +117,7 @@ export class Speaking {
         },
         event: on.event,
         waiting: on.waiting,
+        dropped: on.dropped,
         progress: () => this.#keep(),
         over: (how) => {
           this.#microphone.close();
@@ -130,10 +137,7 @@ export class Speaking {
 
   #heard({ samples, at }) {
     const hole = this.#lastAt ? at - this.#lastAt : 0;
-    if (hole > HOLE_MS) {
-      this.#tape.begin((this.#tape.end - samples.length) / this.#tape.rate + hole / 1000);
-      if (this.#connection?.session) this.#connection.again();
-    }
+    if (hole > HOLE_MS) this.#tape.skip(hole / 1000 - samples.length / this.#tape.rate);
     this.#tape.push(samples);
     this.#lastAt = at;
     this.#setOrigin();

@@ -122,6 +122,19 @@ export function microphoneText(kind) {
   }
 }
 
+/** While there is no connection: when it is tried again, and what becomes of what is said meanwhile. */
+export function waitingText(seconds, keptS, droppedS) {
+  const when = seconds < 2 ? "connecting again…" : `trying again in ${Math.round(seconds)} s.`;
+  if (!keptS) return `Connection lost, ${when}`;
+  const older = droppedS ? `; ${Math.ceil(droppedS)} s before them are lost` : "";
+  return `Connection lost, ${when} The last ${keptS} s of your words are kept${older}.`;
+}
+
+/** What could not be kept while there was no connection. */
+export function droppedText(seconds) {
+  return `${Math.ceil(seconds)} s of your words were lost: there was no connection for too long.`;
+}
+
 /** Whether the server keeps sound. */
 export function journalText(kept) {
   return kept ? "This server keeps the sound of each session." : "Nothing is kept on this server.";
