@@ -267,7 +267,10 @@ def test_an_address_may_be_given_in_many_ways(given: str, text: str, stream: str
     assert (str(address), address.stream) == (text, stream)
 
 
-@pytest.mark.parametrize("given", ["ftp://host", "http://", "http://host:99999", "http://me:secret@host"])
+NO_ADDRESSES = ["ftp://host", "http://", "http://host:99999", "http://me:secret@host", "http:/host:8765"]
+
+
+@pytest.mark.parametrize("given", [*NO_ADDRESSES, "http+unix:/run/decalage.sock"])
 def test_what_is_no_address_is_refused(given: str) -> None:
     with pytest.raises(UsageError, match="is not the address of a server"):
         Address.parsed(given)

@@ -211,6 +211,7 @@ def test_a_refusal_is_one_line_and_leaves_no_file(
     [
         (["speak"], "URL"),
         (["speak", "ftp://host", TALK], "is not the address of a server"),
+        (["speak", TALK], "is a file: give the server's address before it"),
         (["speak", "http://127.0.0.1:1", TALK], "http://127.0.0.1:1 cannot be reached: connection refused"),
         (["speak", "http://127.0.0.1:1", "nothing.wav"], "does not exist"),
         (["speak", "http://127.0.0.1:1", TALK, "--input", "USB"], "give one"),

@@ -31,7 +31,8 @@ class Address:
             port = parts.port
         except ValueError as error:
             raise UsageError(f"{given} is not the address of a server: {error}") from error
-        if parts.scheme not in _SECURE or not parts.hostname or parts.username is not None:
+        broken = parts.netloc.endswith(":")  # a slash is missing: http:/host
+        if broken or parts.scheme not in _SECURE or not parts.hostname or parts.username is not None:
             raise UsageError(
                 f"{given} is not the address of a server; write for example http://127.0.0.1:8765"
             )

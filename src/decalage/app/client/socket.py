@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -118,6 +119,12 @@ async def connect(address: Address, url: str, token: str | None = None) -> Socke
 
 
 def _why(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message}); set SSL_CERT_FILE to one that is"
+    if isinstance(error, ssl.SSLError):
+        return "it does not speak TLS; try http instead of https"
+    if isinstance(error, EOFError):
+        return "it hung up before it answered; where it speaks TLS, try https"
     if isinstance(error, OSError) and error.errno is not None:
         told = os.strerror(error.errno) if error.errno > 0 else error.strerror  # of a name, not of the system
         return (told or str(error)).lower()

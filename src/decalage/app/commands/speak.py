@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -114,6 +115,8 @@ def speak(
     told(verbose)
     if given is not None and wanted is not None:
         raise UsageError("INPUT and --input name two things to listen to; give one")
+    if Path(url).is_file():
+        raise UsageError(f"{url} is a file: give the server's address before it, as http://127.0.0.1:8765")
     written = Written.taken(chosen)
     written.check(given or "-")
     settings = Settings(pace="realtime", duration_s=chosen.pop("duration_s"))

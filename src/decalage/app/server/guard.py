@@ -60,10 +60,10 @@ class Guard:
         if changes and not self._door.knows_origin(headers.get("origin"), host):
             return _refusal(403, "a page of another site may not do that", "origin")
         private = changes or f"{scope['path']}/".startswith(_PRIVATE)
-        if private and not self._door.admits(bearer(headers.get("authorization"))):
-            refusal = _refusal(
-                401, "this server wants its token: Authorization: Bearer TOKEN", "invalid_token"
-            )
+        token = bearer(headers.get("authorization"))
+        if private and not self._door.admits(token):
+            wants = "this server wants its token: Authorization: Bearer TOKEN"
+            refusal = _refusal(401, "this is not the server's token" if token else wants, "invalid_token")
             refusal.headers["www-authenticate"] = "Bearer"
             return refusal
         return None

@@ -135,8 +135,10 @@ class Sockets:
         """What a client that may speak asks for. Raises ``ProtocolError``."""
         self._check(socket)
         config = await first_message(socket)
-        if not self._door.admits(config.token or bearer(socket.headers.get("authorization"))):
-            raise ProtocolError("not-allowed", "this server wants its token to speak; send it in config")
+        token = config.token or bearer(socket.headers.get("authorization"))
+        if not self._door.admits(token):
+            told = "this is not the server's token" if token else "this server wants its token to speak"
+            raise ProtocolError("not-allowed", told)
         return config
 
     async def _speak(self, socket: WebSocket) -> None:

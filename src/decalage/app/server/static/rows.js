@@ -5,7 +5,7 @@ import { clock, duration, languageName, languageTag, noticeText } from "./texts.
 
 /** A settled caption, with its time and lag. */
 export function captionRow(event, targets) {
-  const row = make("div", { class: "caption", "data-index": event.index });
+  const row = make("div", { class: `caption${alone(event, targets)}`, "data-index": event.index });
   const lag = typeof event.lag === "number" ? make("span", { class: "lag", text: duration(event.lag) }) : null;
   const degraded = event.degraded?.length
     ? make("span", { class: "degraded", text: "hurried", title: `Given up to be in time: ${event.degraded.join(", ")}` })
@@ -16,7 +16,7 @@ export function captionRow(event, targets) {
 
 /** A caption that still grows: what is held apart from what may change. */
 export function growingRow(event, targets) {
-  const row = make("div", { class: "growing", "data-index": event.index });
+  const row = make("div", { class: `growing${alone(event, targets)}`, "data-index": event.index });
   row.append(meta(event), sourceText(event, grown), targetTexts(event, targets, grown));
   return row;
 }
@@ -34,6 +34,11 @@ function meta(event, ...more) {
   if (typeof event.start !== "number") return make("div", { class: "meta" });
   const time = make("span", { class: "time", text: clock(event.start), "data-seconds": event.start });
   return make("div", { class: "meta", "aria-hidden": "true" }, time, ...more);
+}
+
+/** Who reads the language that is spoken reads it once. */
+function alone(event, targets) {
+  return targets.length === 1 && targets[0] === event.source ? " alone" : "";
 }
 
 function sourceText(event, written) {

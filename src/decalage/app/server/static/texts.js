@@ -2,6 +2,9 @@
 
 const NAMES = new Intl.DisplayNames(["en"], { type: "language", fallback: "code" });
 
+/** Languages of the recognizer that a browser may have no name for. */
+const LESS_KNOWN = { ba: "Bashkir", bo: "Tibetan", haw: "Hawaiian", ln: "Lingala", nn: "Norwegian Nynorsk", oc: "Occitan" };
+
 /** The BCP 47 tag for a `lang` attribute: two of the recognizer's codes are its own. */
 export function languageTag(code) {
   return code === "jw" ? "jv" : code;
@@ -11,7 +14,7 @@ export function languageTag(code) {
 export function languageName(code) {
   if (code === "auto") return "Detect the language";
   try {
-    const name = NAMES.of(languageTag(code));
+    const name = LESS_KNOWN[code] ?? NAMES.of(languageTag(code));
     return name.charAt(0).toUpperCase() + name.slice(1);
   } catch {
     return code;
