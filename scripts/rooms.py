@@ -36,6 +36,12 @@ _OVER_S = 10.0
 _MORE = (24, 32, 48, 64, 96, 128)
 
 
+_ABOUT = """\
+Sessions speak the minute of `samples/talk.flac` at once, begun over ten seconds; lag is from the end of speech to the
+caption at the client. What is given up first is captions that grow (`partials a minute`, of each session), because
+recognition of phrases that have ended comes first. A session is whole that got each index once, in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """Sessions at once, and what became of them. Times in seconds."""
@@ -225,6 +231,8 @@ def written(body: dict[str, Any]) -> str:
     held = [_held(body["rooms"], until_s, partials=partials) for partials in (True, False)]
     return "\n\n".join(
         [
+            "# A room full of speakers, a room full of listeners",
+            _ABOUT,
             "Made by `python -m scripts.rooms` on "
             f"{machine['cpu']}, {machine['cores']} cores ({', '.join(machine['features'])}).",
             table(_ROOM, lines),

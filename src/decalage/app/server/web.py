@@ -30,6 +30,8 @@ from decalage.app.server.uploads import FileLimits
 from decalage.audio import seconds
 
 _BEAT_S = 0.1
+_TRIM_S = 5.0
+"""Freed memory is given back when sessions are forgotten, at most so often."""
 
 
 class Service:
@@ -107,13 +109,15 @@ class Service:
 
     async def _beat(self) -> None:
         """Until the server ends: sound that waited, ends that have come, memory that nobody needs."""
-        used = False
+        known, owed, trimmed = 0, False, 0.0
         while True:
             await asyncio.sleep(_BEAT_S)
             self.hall.due()
-            if used and not self.hall.known:
+            now = asyncio.get_running_loop().time()
+            known, owed = self.hall.known, owed or self.hall.known < known
+            if owed and now - trimmed > _TRIM_S:
+                owed, trimmed = False, now
                 await off_loop(give_back)
-            used = bool(self.hall.known)
 
     async def _healthy(self, _request: Request) -> Response:
         return PlainTextResponse("ok")
