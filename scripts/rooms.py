@@ -37,9 +37,10 @@ _MORE = (24, 32, 48, 64, 96, 128)
 
 
 _ABOUT = """\
-Sessions speak the minute of `samples/talk.flac` at once, begun over ten seconds; lag is from the end of speech to the
-caption at the client. What is given up first is captions that grow (`partials a minute`, of each session), because
-recognition of phrases that have ended comes first. A session is whole that got each index once, in order."""
+Sessions speak the minute of `samples/talk.flac` at once, begun over ten seconds; lag is from the end of
+speech to the caption at the client. What is given up first is captions that grow (`partials a minute`,
+of each session), because recognition of phrases that have ended comes first. A session is whole that
+got each index once, in order."""
 
 
 @dataclass(frozen=True, slots=True)
