@@ -69,7 +69,7 @@ def served(routes: Sequence[BaseRoute]) -> Iterator[str]:
     """A server of ``routes``; gives its address. A client may come at once: it waits in the socket."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(
-            Starlette(routes=routes), log_level="critical", lifespan="off", ws="none", timeout_keep_alive=60
+            Starlette(routes=routes), log_config=None, lifespan="off", ws="none", timeout_keep_alive=60
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))
