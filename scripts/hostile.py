@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 from websockets.asyncio.client import connect
 
+from decalage.app.client.outgoing import pcm16
 from scripts.attacks import ATTACKS, Target, carry_out
 from scripts.evaluation import decode, table
-from scripts.served import Heard, Server, pcm16, serving, speak
+from scripts.served import Heard, Server, serving, speak
 
 SOUND = Path("samples/talk.flac")
 _GRACE_S = 10

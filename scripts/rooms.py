@@ -25,9 +25,10 @@ import psutil
 from decalage.app.bench.machine import describe_machine
 from decalage.app.bench.quality import References, word_errors
 from decalage.app.bench.sound import audio_of
+from decalage.app.client.outgoing import pcm16
 from decalage.app.settings import available_cores
 from scripts.evaluation import decode, table
-from scripts.served import Heard, Server, listen, pcm16, serving, speak
+from scripts.served import Heard, Server, listen, serving, speak
 
 SOUND = Path("samples/talk.flac")
 _LANGUAGES = {"from": "en", "to": "pt"}

@@ -13,12 +13,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import psutil
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from decalage.audio import SAMPLE_RATE, Samples
+from decalage.audio import SAMPLE_RATE
 
 FRAME = SAMPLE_RATE // 10
 """Samples of one frame: a tenth of a second."""
@@ -54,7 +53,7 @@ class Server:
 
 @contextmanager
 def serving(*options: str) -> Iterator[Server]:
-    """A server with these options, stopped as SIGTERM does it."""
+    """A server with these options, stopped by SIGTERM. Raises ``RuntimeError`` where it ends badly."""
     command = [sys.executable, "-m", "decalage", "serve", "--port", "0", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         guard = threading.Timer(_START_LIMIT_S, process.kill)
@@ -69,6 +68,8 @@ def serving(*options: str) -> Iterator[Server]:
             guard.cancel()
             process.terminate()
             process.wait(60)
+    if process.returncode:
+        raise RuntimeError(f"the server ended with {process.returncode}")
 
 
 def _port(process: subprocess.Popen[str]) -> int:
@@ -112,11 +113,6 @@ class Heard:
         """Indices, as they came."""
         kinds = ("caption", "failure", "rejected", "gap")
         return [body["index"] for _, body in self.messages if body["type"] in kinds]
-
-
-def pcm16(samples: Samples) -> bytes:
-    """As the protocol's default encoding has it."""
-    return bytes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
 
 async def speak(

@@ -7,8 +7,6 @@ from __future__ import annotations
 import json
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import wave
 from collections.abc import Iterator, Sequence
@@ -24,6 +22,7 @@ from websockets.sync.client import connect
 
 from decalage.audio import SAMPLE_RATE
 from decalage.sources.file import FileSource
+from scripts import served
 
 BEFORE_S = 0.5
 """Silence before the recording: a device loses some of its beginning."""
@@ -37,25 +36,8 @@ Notice: TypeAlias = tuple[int, str]
 @contextmanager
 def serving(*options: str) -> Iterator[str]:
     """``decalage serve`` with real models at a free port; gives the address of its page."""
-    command = [sys.executable, "-m", "decalage", "serve", "--port", "0", *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    told = []
-    try:
-        for line in process.stderr:
-            told.append(line)
-            if "serving at " in line:
-                break
-        else:
-            raise AssertionError("".join(told))
-        draining = threading.Thread(target=process.stderr.read)  # a full pipe would stop the server
-        draining.start()
-        yield told[-1].split("serving at ")[1].strip().rstrip("/")
-    finally:
-        process.terminate()
-        assert process.wait(30) == 0, "".join(told)
-    draining.join()
-    process.stderr.close()
+    with served.serving(*options) as server:
+        yield server.url.replace("ws:", "http:")
 
 
 def recording(path: Path, spoken: Path, seconds: float = 60.0) -> Path:

@@ -260,19 +260,19 @@ async def served(
     service = Service(booth, door or Door(), kept, send_limit_s=send_limit_s)
     address = address or Address(port=0)
     running = Running(service, address, patience=patience)
-    bound, url = listening(address)
-    if send_bytes is not None:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
-    started = asyncio.Event()
-    serving = asyncio.create_task(running.until_stopped(bound, started.set))
-    try:
-        async with asyncio.timeout(_WAIT_S):
-            await started.wait()
-        yield Served(running, service, url)
-    finally:
-        running.handle_exit(signal.SIGTERM, None)
-        await serving
-        booth.close()
+    with listening(address) as (bound, url):
+        if send_bytes is not None:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
+        started = asyncio.Event()
+        serving = asyncio.create_task(running.until_stopped(bound, started.set))
+        try:
+            async with asyncio.timeout(_WAIT_S):
+                await started.wait()
+            yield Served(running, service, url)
+        finally:
+            running.handle_exit(signal.SIGTERM, None)
+            await serving
+            booth.close()
 
 
 def trusting(certificate: str) -> ssl.SSLContext:

@@ -410,23 +410,24 @@ async def test_a_unix_socket_serves_its_group_and_is_gone_afterwards(tmp_path: P
             assert "strict-transport-security" not in (await http.get("/readyz")).headers
             answer = await http.get("/readyz", headers={"x-forwarded-proto": "https"})
             assert "strict-transport-security" in answer.headers  # the scheme a proxy was asked by
-        with pytest.raises(UsageError, match="is taken by another program"):
-            listening(Address(uds=path))
+        with pytest.raises(UsageError, match="is taken by another program"), listening(Address(uds=path)):
+            pass
     assert not path.exists()
 
 
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("mine", "utf-8")
-    with pytest.raises(UsageError, match=r"notes\.txt"):
-        listening(Address(uds=path))
+    with pytest.raises(UsageError, match=r"notes\.txt"), listening(Address(uds=path)):
+        pass
     assert path.read_text("utf-8") == "mine"
 
 
 @pytest.mark.parametrize("host", ["256.1.1.1", "no-such-name.invalid", ""])
 def test_where_it_cannot_listen_is_told_in_one_line(host: str) -> None:
-    with pytest.raises(UsageError, match="cannot listen at") as caught:
-        listening(Address(host=host or "192.0.2.1", port=0))
+    address = Address(host=host or "192.0.2.1", port=0)
+    with pytest.raises(UsageError, match="cannot listen at") as caught, listening(address):
+        pass
     assert "\n" not in str(caught.value)
 
 

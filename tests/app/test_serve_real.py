@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 
+from decalage.app.client.outgoing import pcm16
 from scripts.evaluation import decode
-from scripts.served import Heard, Server, pcm16, serving, speak
+from scripts.served import Heard, Server, serving, speak
 
 pytestmark = pytest.mark.real
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from decalage.contracts import Sink
 from decalage.errors import OutputError, UsageError
+from decalage.events import Event
 from decalage.languages import primary
 from decalage.sinks.captions import Show
 from decalage.sinks.jsonl import JsonlSink
@@ -99,6 +101,16 @@ def tells_words(form: str, outputs: Sequence[str]) -> bool:
     return any(
         each in (*FORMS, VIDEO) for each in (form, *(Path(path).suffix.lstrip(".") for path in outputs))
     )
+
+
+def as_text(events: Iterable[Event], form: str, show: Show | None, language: str | None = None) -> str:
+    """What ``written_as`` makes of ``events``; of subtitles more than a millisecond a caption."""
+    text = io.StringIO()
+    sink = written_as(form, TextOutput(text, "a text"), show, language)
+    for event in events:
+        sink.write(event)
+    sink.close()
+    return text.getvalue()
 
 
 def _language_of(path: str) -> str | None:

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -162,7 +162,7 @@ def serve(*, verbose: int, **chosen: Any) -> int:
     _check(own)
     configure(own.log_format, verbose)
     with ExitStack() as stack:
-        bound, url = _listening(own, stack)  # before the models load: who comes waits for them
+        bound, url = stack.enter_context(_listening(own))  # before the models load: who comes waits for them
         running = _made(own, settings, stack)
         for caution in filter(None, (overcommitted(settings), unheard_terms(settings))):
             click.echo(f"decalage: {caution}", err=True)
@@ -170,15 +170,10 @@ def serve(*, verbose: int, **chosen: Any) -> int:
     return _INTERRUPTED if running.stopped_by == signal.SIGINT else 0
 
 
-def _listening(own: Serving, stack: ExitStack) -> tuple[socket.socket, str]:
-    """The socket and the URL of the page; ``stack`` closes it. Raises ``UsageError``."""
+def _listening(own: Serving) -> AbstractContextManager[tuple[socket.socket, str]]:
     from decalage.app.server.running import listening  # noqa: PLC0415 - an extra, as above
 
-    bound, url = listening(_address(own))
-    stack.callback(bound.close)
-    if own.uds is not None:
-        stack.callback(own.uds.unlink, missing_ok=True)
-    return bound, url
+    return listening(_address(own))
 
 
 def _address(own: Serving) -> Address:

@@ -48,14 +48,6 @@ class Recording(Protocol):
         ...
 
 
-class Refusals(Protocol):
-    """Who counts the ones that could not be served."""
-
-    def refused(self, reason: str) -> None:
-        """One more, for this reason."""
-        ...
-
-
 def fresh_names() -> Names:
     """A secret of 192 bits and a name to listen by of 96: neither can be guessed, or found from the other."""
     return Names(secrets.token_urlsafe(24), secrets.token_urlsafe(12))
@@ -99,6 +91,11 @@ class Hall:
         return [session for session in self._by_secret.values() if session.over_since is None]
 
     @property
+    def full(self) -> bool:
+        """Whether nobody else can begin: every session is somebody's, who is there or has said something."""
+        return sum(not session.vacant for session in self.sessions) >= self.limits.sessions
+
+    @property
     def known(self) -> int:
         """Sessions that can be found, those too that are over."""
         return len(self._by_secret)
@@ -130,8 +127,9 @@ class Hall:
             if session.forgotten:
                 self._forget(session)
         finished = [session for session in self._by_secret.values() if session.over_since is not None]
-        for session in sorted(finished, key=_worth)[: max(0, len(finished) - _FINISHED)]:
-            self._forget(session)
+        if len(finished) > _FINISHED:
+            for session in sorted(finished, key=_worth)[: len(finished) - _FINISHED]:
+                self._forget(session)
 
     def end_all(self, reason: Reason) -> None:
         """No more sound for anybody, and no new session."""
@@ -146,13 +144,12 @@ class Hall:
 
     def _make_room(self) -> None:
         """End what nobody will miss, where there are too many. Raises ``ProtocolError``: not enough."""
-        open_now = self.sessions
-        vacant = [session for session in open_now if session.vacant]
-        if len(open_now) - len(vacant) >= self.limits.sessions:
+        if self.full:
             raise ProtocolError("busy", f"all {self.limits.sessions} sessions are taken; try again later")
-        if len(open_now) >= self.limits.sessions:
-            for session in vacant:
-                session.end("expired")
+        if len(self.sessions) >= self.limits.sessions:
+            for session in self.sessions:
+                if session.vacant:
+                    session.end("expired")
 
     def _forget(self, session: Session) -> None:
         del self._by_secret[session.names.secret]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from typing import Literal, TypeAlias
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from decalage.app.outputs import as_text
 from decalage.app.server.openai_form import Asked
 from decalage.app.server.refusals import FINAL, RefusedError
 from decalage.app.session import failures
 from decalage.events import Caption, Event, Summary
 from decalage.languages import LANGUAGES
-from decalage.sinks.output import TextOutput
-from decalage.sinks.subtitles import SubtitleSink
 from decalage.stages.loops import compression_ratio
 
 Json: TypeAlias = dict[str, object]
@@ -107,15 +105,9 @@ class Heard:
         return LANGUAGES[code].name.lower() if code in LANGUAGES else code
 
     def _subtitles(self, form: Literal["srt", "vtt"]) -> str:
-        buffer = StringIO()
-        output = TextOutput(buffer, "subtitles")
         if self.asked.task == "translate":
-            sink = SubtitleSink(output, form, "target", _ENGLISH)
-        else:
-            sink = SubtitleSink(output, form, "source")
-        for caption in self.captions:
-            sink.write(caption)
-        return buffer.getvalue()
+            return as_text(self.captions, form, "target", _ENGLISH)
+        return as_text(self.captions, form, "source")
 
 
 def _longest(captions: Sequence[Caption]) -> str | None:

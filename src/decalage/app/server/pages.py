@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlencode
@@ -14,16 +14,15 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from decalage.app.outputs import written_as
+from decalage.app.outputs import as_text
 from decalage.app.server.booth import Booth
 from decalage.app.server.hall import Hall
 from decalage.app.server.off_loop import off_loop
 from decalage.app.server.protocol import VERSION, ProtocolError
 from decalage.errors import UsageError
-from decalage.events import Caption, Event
+from decalage.events import Caption
 from decalage.languages import primary
 from decalage.sinks.captions import Show
-from decalage.sinks.output import TextOutput
 
 STATIC = Path(__file__).parent / "static"
 
@@ -80,7 +79,7 @@ class Pages:
         if language is not None and there and language not in there:
             known = ", ".join(sorted(there))
             return _refused(404, f"nothing was captioned in {language!r}; there is {known}")
-        text = await off_loop(_transcript, events, form, show, language)
+        text = await off_loop(as_text, events, form, show, language)
         name = f"captions.{language + '.' if language else ''}{form}"
         return Response(
             text,
@@ -114,16 +113,6 @@ def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
         return FileResponse(STATIC / name, headers={"cache-control": "no-cache"})
 
     return endpoint
-
-
-def _transcript(events: Sequence[Event], form: str, show: Show, language: str | None) -> str:
-    """``events`` in one of the forms that files have: more than a millisecond a caption."""
-    text = io.StringIO()
-    sink = written_as(form, TextOutput(text, "the answer"), show, language)
-    for event in events:
-        sink.write(event)
-    sink.close()
-    return text.getvalue()
 
 
 def _refused(status: int, message: str) -> Response:

@@ -12,8 +12,8 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -63,7 +63,6 @@ class Running(uvicorn.Server):
     ) -> None:
         """Binds nothing yet. Raises ``UsageError`` for a certificate that cannot be used."""
         self._service = service
-        self._address = address
         self._drain_s = drain_s
         self._draining: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -79,8 +78,6 @@ class Running(uvicorn.Server):
             await self.serve(sockets=[bound])
         finally:
             telling.cancel()
-            if self._address.uds is not None:
-                self._address.uds.unlink(missing_ok=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's name
         """The first signal drains, a second one ends at once. Runs inside a signal handler."""
@@ -122,11 +119,22 @@ def own_address() -> str:
             return socket.gethostname()
 
 
-def listening(address: Address) -> tuple[socket.socket, str]:
+@contextmanager
+def listening(address: Address) -> Iterator[tuple[socket.socket, str]]:
     """The socket, bound, and the URL of the page; who comes waits until it is served.
 
-    Raises ``UsageError``.
+    Closed at the end, and a Unix socket is gone. Raises ``UsageError``.
     """
+    bound, url = _bound(address)
+    try:
+        yield bound, url
+    finally:
+        bound.close()
+        if address.uds is not None:
+            address.uds.unlink(missing_ok=True)
+
+
+def _bound(address: Address) -> tuple[socket.socket, str]:
     try:
         if address.uds is not None:
             return _unix_socket(address.uds), f"{address.scheme}+unix:{address.uds}"

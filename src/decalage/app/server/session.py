@@ -11,7 +11,7 @@ A session outlives its connection by the grace time, and what it said outlives t
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,7 +83,7 @@ class Session:
         """When the last event was told."""
         self.connections = 0
         """How often somebody has begun to speak in it."""
-        self._wish = wish
+        self._wish = replace(wish, targets=start.targets)  # with those of listeners
         self._retarget = retarget
         self._clock = clock
         self._recorder = recorder
@@ -284,14 +284,11 @@ class Session:
         others = [each for each in wanted if each != self.source]
         return tuple(dict.fromkeys([*self.targets, *others]))
 
-    def _change(self, targets: Sequence[str]) -> None:
-        if tuple(targets) != self._current:
-            self.stream.choices.change(self._retarget(replace(self._wish, targets=tuple(targets))))
-            self._wish = replace(self._wish, targets=tuple(targets))
-
-    @property
-    def _current(self) -> tuple[str, ...]:
-        return self._wish.targets or self.targets
+    def _change(self, targets: tuple[str, ...]) -> None:
+        if targets != self._wish.targets:
+            wish = replace(self._wish, targets=targets)
+            self.stream.choices.change(self._retarget(wish))
+            self._wish = wish
 
     def _wake(self) -> None:
         for wake in list(self._wakers):

@@ -125,8 +125,7 @@ class Service:
     async def _ready(self, _request: Request) -> Response:
         if self.hall.draining:
             return PlainTextResponse("draining", 503)
-        taken = sum(not session.vacant for session in self.hall.sessions)
-        if taken >= self.hall.limits.sessions:
+        if self.hall.full:
             return PlainTextResponse("full", 503)
         return PlainTextResponse("ok")
 
