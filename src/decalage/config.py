@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from decalage.errors import UsageError
 
 Pace: TypeAlias = Literal["realtime", "max"]
-RuntimeName: TypeAlias = Literal["sequential", "pipeline", "pool", "processes", "asyncio"]
+RuntimeName: TypeAlias = Literal["sequential", "pipeline", "pool", "processes", "asyncio", "ray"]
 
 Engine: TypeAlias = Literal["auto", "onnxruntime", "ctranslate2"]
 """What runs the recognizer: ``onnxruntime`` searches greedily on the CPU, ``ctranslate2`` does anything,
@@ -18,6 +18,10 @@ Engine: TypeAlias = Literal["auto", "onnxruntime", "ctranslate2"]
 Stability: TypeAlias = Literal["fast", "balanced", "reading"]
 """``fast`` shows every hypothesis whole, ``reading`` what two in a row agree on and never takes it back,
 ``balanced`` the older part of that, which the settled caption may correct."""
+
+Policy: TypeAlias = Literal["block", "degrade", "drop-oldest"]
+"""What is done when the machine is too slow: wait, which only a file can; give up what is least missed, and
+keep all speech; drop the oldest speech and say so."""
 
 _FRAME_S = 0.032
 """One step of voice activity detection: 512 samples."""
@@ -121,6 +125,8 @@ class RecognizerOptions:
     """Names and spellings to expect; biases recognition, never appears by itself."""
     words: bool = False
     """Whether the time of each word is told."""
+    lighter: bool = False
+    """Whether the smaller of two models recognizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,12 @@ class StreamOptions:
     """Whether what stands so far of an utterance is told."""
     stability: Stability = "balanced"
     """How much of it."""
+    overload: Policy = "degrade"
+    """What is done at pace ``realtime`` when the machine is too slow; at ``max`` the reader waits."""
+    max_lag_s: float = 10.0
+    """With ``drop-oldest``: no caption is told later than that after its speech."""
+    lighter: bool = False
+    """Whether there is a smaller model to fall back on."""
     name: str = ""
     """Names the stream in traces and logs; empty: the runtime numbers it."""
 
@@ -166,18 +178,52 @@ class StreamOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterOptions:
+    """Where ``ray`` works, and what it takes of each node."""
+
+    address: str | None = None
+    """Of the cluster's head; None: a cluster of this machine alone, started for the run."""
+    threads: int = 1
+    """In each recognition: processors that one takes of its node."""
+    fill: bool = False
+    """Whether a node recognizes as much at a time as its processors allow, or ``workers`` at most."""
+    gpu: bool = False
+    """Whether recognition takes a GPU. Then nodes without one are passed over: texts would differ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeOptions:
     """What a runtime owns."""
 
     workers: int = 1
-    """Recognitions at a time."""
+    """Recognitions at a time; of ``ray``, on each node."""
+    cluster: ClusterOptions = field(default_factory=ClusterOptions)
+    """What ``ray`` alone has to know."""
     max_in_flight: int = 16
     """Utterances of one stream between the segmenter and the reader of its events."""
     max_inbox_s: float = 60.0
-    """Seconds of sound of one stream waiting for the segmenter; a live source drops beyond it."""
-    vad_deadline_s: float = 60.0
-    """Cutting a tenth of a second of sound may take this long in a process of its own (``processes``)."""
-    asr_deadline_s: float = 60.0
-    """A recognition that takes longer is given up and its worker replaced."""
-    mt_deadline_s: float = 60.0
-    """The same for the translation of one utterance."""
+    """Seconds of sound of one stream that wait for the segmenter in memory."""
+    max_spill_s: float = 3600.0
+    """The same on the disk, with ``degrade``: 230 MB. A live source drops beyond both."""
+    vad_deadline_s: float = 20.0
+    """Cutting may take this long, and ``vad_deadline_rtf`` times the length of its sound beside; what takes
+    longer is given up."""
+    vad_deadline_rtf: float = 3.0
+    asr_deadline_s: float = 20.0
+    """The same for the recognition of an utterance: short sound is given up soon, a slow machine never."""
+    asr_deadline_rtf: float = 6.0
+    mt_deadline_s: float = 20.0
+    """The same for a translation into one language, with so much beside for each character of its text."""
+    mt_deadline_character_s: float = 0.2
+
+    def vad_limit_s(self, sound_s: float) -> float:
+        """How long cutting ``sound_s`` seconds of sound may take, seconds."""
+        return self.vad_deadline_s + self.vad_deadline_rtf * sound_s
+
+    def asr_limit_s(self, sound_s: float) -> float:
+        """How long the recognition of an utterance of ``sound_s`` seconds may take, seconds."""
+        return self.asr_deadline_s + self.asr_deadline_rtf * sound_s
+
+    def mt_limit_s(self, text: str) -> float:
+        """How long a translation of ``text`` into one language may take, seconds."""
+        return self.mt_deadline_s + self.mt_deadline_character_s * len(text)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from decalage.config import Policy
 from decalage.speech import GapCause, RejectionReason, Word
 
 VERSION = 1
@@ -83,6 +84,19 @@ class SpeechStopped:
     type: ClassVar[str] = "speech_stopped"
     time: float
     """End of the last speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverloadChanged:
+    """The machine is too slow for the stream, or is so no more: what is given up from now on."""
+
+    type: ClassVar[str] = "overload"
+    time: float
+    behind_s: float
+    """How much longer than usual the oldest sound without an answer has waited."""
+    policy: Policy
+    shedding: tuple[str, ...]
+    """``partials``, ``speculation``, ``beam``, ``model``; empty: nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +212,21 @@ class Summary:
     """Why the input stopped decoding, if it did."""
     voice_lag: Spread | None = None
     """From the end of speech to the first sound of its translation, where it was read aloud."""
+    shed_s: Mapping[str, float] = field(default_factory=dict)
+    """What was given up under overload → for how many seconds."""
+    spilled_s: float | None = None
+    """The most sound that ever waited on the disk, where some did."""
+    breach: str | None = None
+    """What does not add up: samples that no event accounts for, or two do. A defect of this program."""
 
 
 Settled: TypeAlias = Caption | Failure | Rejected | Gap
-StreamEvent: TypeAlias = Settled | Partial | LanguageChanged | SpeechStarted | SpeechStopped
+StreamEvent: TypeAlias = Settled | Partial | LanguageChanged | SpeechStarted | SpeechStopped | OverloadChanged
 Event: TypeAlias = Start | StreamEvent | Summary
 
-OMITTED_WHEN_EMPTY = frozenset({"errors", "damaged", "text", "words", "voice_lag"})
+OMITTED_WHEN_EMPTY = frozenset(
+    {"errors", "damaged", "text", "words", "voice_lag", "shed_s", "spilled_s", "breach"}
+)
 """Fields that stand in the published form only when set."""
 _TIME_DIGITS = 4
 
@@ -222,8 +244,8 @@ def _plain(value: Any) -> Any:
 def as_json(event: Event) -> dict[str, Any]:
     """The published form of ``event``: a dict ready for ``json.dumps``, ``type`` first.
 
-    Floats are rounded to a tenth of a millisecond; ``errors``, ``damaged``, ``words``,
-    ``voice_lag`` and a failure's ``text`` stand only when set.
+    Floats are rounded to a tenth of a millisecond; the fields of ``OMITTED_WHEN_EMPTY`` stand only when
+    set.
     """
     body = {
         key: _plain(value) for key, value in asdict(event).items() if value or key not in OMITTED_WHEN_EMPTY

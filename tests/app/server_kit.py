@@ -89,8 +89,8 @@ class FakeBooth(Booth):
         return {"from": list(PAIRS), "to": ["en", "es", "pt"], "pairs": pairs}
 
 
-def fake_booth(blueprint: FakeBlueprint | None = None, **options: int) -> FakeBooth:
-    return FakeBooth(PipelineRuntime(blueprint or FakeBlueprint(), RuntimeOptions(**options)))
+def fake_booth(blueprint: FakeBlueprint | None = None) -> FakeBooth:
+    return FakeBooth(PipelineRuntime(blueprint or FakeBlueprint(), RuntimeOptions()))
 
 
 def read_out(session: Session, clock: ManualClock) -> list[Settled]:

@@ -29,7 +29,7 @@ RUNTIME = RuntimeStatistics(
     abandoned_workers=1,
     busy_s={"vad": 0.5, "asr": 12.0, "mt": 1.5},
 )
-LOAD = Load(sessions=2, listeners=5, queue_s=1.25, runtime=RUNTIME)
+LOAD = Load(sessions=2, listeners=5, queue_s=1.25, spilled_s=0.5, shedding={"partials": 1}, runtime=RUNTIME)
 
 
 @dataclass

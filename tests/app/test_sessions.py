@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from decalage.app.server.hall import Hall, fresh_names
@@ -16,11 +16,12 @@ from decalage.app.server.replay import Replay
 from decalage.app.server.session import Session
 from decalage.audio import SAMPLE_RATE
 from decalage.config import RuntimeOptions
-from decalage.events import Caption, Gap, Partial, Rejected, Settled, SpeechStarted
+from decalage.events import Caption, Gap, OverloadChanged, Partial, Rejected, Settled, SpeechStarted
 from decalage.runtimes.pipeline import PipelineRuntime
 from decalage.testing import ManualClock
 from decalage.testing.engines import FakeBlueprint, FakeRecognizer, Gate, silence, speech, tone
 from tests.app.server_kit import CONFIG, FakeBooth, fake_booth, hall_of, read_out
+from tests.properties import examples
 
 WORDS = [11, 22, 33, 44, 55]
 
@@ -76,7 +77,7 @@ def test_events_are_numbered_from_the_start_to_the_summary(booth: FakeBooth, clo
     assert [each.event.type for each in kept] == ["start", *["caption"] * 5, "summary"]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     cut_at=st.integers(0, len(SPOKEN)),
     arrived=st.floats(0, 1),
@@ -333,6 +334,8 @@ def test_a_server_that_stops_drops_nothing_of_what_waits(booth: FakeBooth, clock
     reader = iter(session.stream)
     texts = []
     for event in reader:
+        if isinstance(event, OverloadChanged):
+            continue
         assert isinstance(event, Caption), event
         texts.append(event.text["en"])
         session.due()
@@ -400,7 +403,6 @@ def test_being_late_is_told_until_it_is_over() -> None:
     assert shed() == ()
     clock.advance(0.2)
     assert shed() == ("partials",)
-    assert not session.stream.choices.sketching
     assert session.stats().behind_s == pytest.approx(0.3 + 4.6 - 0.2 - 1.5)
     gate.open()
     session.end("end")

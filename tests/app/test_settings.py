@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from decalage.app.settings import Settings
+import pytest
+
+from decalage.app.settings import MAX_LAG_S, Settings
 from decalage.config import (
     FORESEEN_FINISHED_S,
     FORESEEN_OPEN_S,
@@ -12,6 +14,7 @@ from decalage.config import (
     UNHURRIED,
     SegmenterOptions,
 )
+from decalage.errors import UsageError
 
 LIVE = Settings(pace="realtime")
 
@@ -59,3 +62,36 @@ def test_a_time_that_is_given_stands_and_the_rest_is_as_when_live() -> None:
     assert (given.end_silence_s, given.post_roll_s, given.pre_roll_s) == (0.2, 0.2, live.pre_roll_s)
     given = Settings(pace="max", max_utterance_s=20.0).segmenter_options()
     assert (given.end_silence_s, given.max_utterance_s) == (live.end_silence_s, 20.0)
+
+
+def test_when_live_all_speech_is_kept_and_at_full_speed_the_reader_waits() -> None:
+    assert LIVE.stream_options().overload == "degrade"
+    assert Settings().stream_options().overload == "block"
+    assert Settings(overload="drop-oldest", max_lag_s=8).stream_options().overload == "block"
+    assert LIVE.stream_options().max_lag_s == MAX_LAG_S
+
+
+def test_utterances_are_short_enough_for_the_lag_that_is_asked_for() -> None:
+    drops = replace(LIVE, overload="drop-oldest")
+    longest = {
+        lag: replace(drops, max_lag_s=lag).segmenter_options().max_utterance_s for lag in (5.0, 20.0, 90.0)
+    }
+    assert longest == {5.0: 4.0, 20.0: 8.0, 90.0: SegmenterOptions().max_utterance_s}
+    assert replace(drops, max_utterance_s=12).segmenter_options().max_utterance_s == 12
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (replace(LIVE, overload="block"), "--overload block is for --pace max"),
+        (replace(LIVE, max_lag_s=8), "--max-lag goes with --overload drop-oldest"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(settings: Settings, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        settings.stream_options()
+
+
+def test_a_stream_knows_whether_there_is_a_smaller_model() -> None:
+    assert replace(LIVE, fallback_model="tiny.en").stream_options().lighter
+    assert not LIVE.stream_options().lighter

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from decalage.config import StreamOptions
 from decalage.contracts import AudioSource, Runtime, Stream
 from decalage.errors import RuntimeClosedError, StreamFinishedError
 from decalage.events import Caption, Failure, Gap
+from decalage.flow.statistics import StreamStatistics
 from decalage.speech import Cut
 from decalage.testing import ManualClock
 from decalage.testing.engines import (
@@ -26,7 +28,18 @@ from decalage.testing.engines import (
     speech,
     tone,
 )
-from tests.runtimes.kit import RUNTIMES, ToneSource, fed, feed_all, indices, interpret, running, take, texts
+from tests.runtimes.kit import (
+    ELSEWHERE,
+    RUNTIMES,
+    ToneSource,
+    fed,
+    feed_all,
+    indices,
+    interpret,
+    running,
+    take,
+    texts,
+)
 
 pytestmark = pytest.mark.parametrize("name", RUNTIMES)
 
@@ -47,7 +60,7 @@ def test_captions_come_in_spoken_order_with_both_texts(name: str) -> None:
 
 
 def test_order_holds_for_10000_utterances_of_seeded_random_work_some_failing_one_hanging(name: str) -> None:
-    count = 2_000 if name == "processes" else 10_000  # each call is a way to another process and back
+    count = 2_000 if name in ELSEWHERE else 10_000  # each call is a way to another process and back
     rng = random.Random(20)  # noqa: S311 - a seed, not a secret
     words = list(range(1, count + 1))
     spins = {word: rng.randrange(300) for word in words}
@@ -67,7 +80,7 @@ def test_order_holds_for_10000_utterances_of_seeded_random_work_some_failing_one
         events = take(reader, count - 1)
         for attempt in range(1, runtime.attempts + 1):
             gate.wait_inside(attempt)
-            clock.advance(121)
+            clock.advance(runtime.options.asr_deadline_s + 1)
         events += list(reader)
         feeding.join()
         gate.open()
@@ -284,7 +297,7 @@ def test_a_hung_call_becomes_a_failure_and_the_others_go_on(name: str) -> None:
         stream.finish()
         for attempt in range(1, runtime.attempts + 1):
             gate.wait_inside(attempt)
-            clock.advance(61)
+            clock.advance(31)
         events = list(stream)
         assert texts(events) == ["failure", "word 2", "word 3"]
         assert "no answer within" in getattr(events[0], "error", "")
@@ -342,10 +355,11 @@ def test_a_hole_in_the_sound_is_a_gap_that_was_not_captured(name: str) -> None:
     assert stream.statistics().samples_in == 6400
 
 
-def test_a_live_stream_never_waits_and_declares_what_it_drops(name: str) -> None:
+def too_much(name: str, **limits: Any) -> tuple[list[Any], StreamStatistics, int]:
+    """Thirty words at once into a live stream whose recognizer stands still: events and samples in all."""
     gate = Gate()
     blueprint = FakeBlueprint(FakeRecognizer(gate=gate))
-    with running(name, blueprint, max_in_flight=1, max_inbox_s=1.0) as runtime:
+    with running(name, blueprint, max_in_flight=1, max_inbox_s=1.0, **limits) as runtime:
         stream = runtime.open(StreamOptions(pace="realtime"))
         first = 0
         for word in range(1, 31):
@@ -356,8 +370,22 @@ def test_a_live_stream_never_waits_and_declares_what_it_drops(name: str) -> None
                 gate.wait_inside(1)
         stream.finish()
         gate.open()
-        events = list(stream)
-        statistics = stream.statistics()
+        return list(stream), stream.statistics(), first
+
+
+def test_a_live_stream_keeps_on_the_disk_what_memory_has_no_room_for(name: str) -> None:
+    events, statistics, first = too_much(name)
+    assert [event.text["en"] for event in events] == [f"word {word}" for word in range(1, 31)]
+    assert statistics.samples_in == first
+    assert statistics.samples_captioned == 30 * 3200
+    assert statistics.samples_non_speech == first - 30 * 3200
+    assert statistics.peak_inbox_s <= 1.0 + 1e-6
+    assert statistics.peak_spilled > first / 2
+    assert statistics.breach is None
+
+
+def test_a_live_stream_never_waits_and_declares_what_it_drops(name: str) -> None:
+    events, statistics, first = too_much(name, max_spill_s=0.0)
     gaps = [event for event in events if isinstance(event, Gap)]
     assert gaps
     assert all(gap.captured and gap.cause == "overload" for gap in gaps)
@@ -451,7 +479,7 @@ def test_a_target_that_hangs_takes_nothing_from_one_that_is_done(name: str) -> N
         stream.finish()
         for attempt in range(1, runtime.attempts + 1):
             gate.wait_inside(attempt)
-            clock.advance(61)
+            clock.advance(31)
         (caption,) = list(stream)
         gate.open()
     assert isinstance(caption, Caption)
@@ -459,10 +487,11 @@ def test_a_target_that_hangs_takes_nothing_from_one_that_is_done(name: str) -> N
     assert "no answer within" in caption.errors["es"]
 
 
-def test_a_hole_after_an_overflow_is_declared_after_it(name: str) -> None:
+@pytest.mark.parametrize("disk_s", [0.0, 60.0])
+def test_a_hole_after_an_overflow_is_declared_after_it(name: str, disk_s: float) -> None:
     gate = Gate()
     blueprint = FakeBlueprint(FakeRecognizer(gate=gate))
-    with running(name, blueprint, max_in_flight=1, max_inbox_s=0.5) as runtime:
+    with running(name, blueprint, max_in_flight=1, max_inbox_s=0.5, max_spill_s=disk_s) as runtime:
         stream = runtime.open(StreamOptions(pace="realtime"))
         stream.feed(AudioChunk(0, np.concatenate([tone(1), silence()])))
         gate.wait_inside(1)
@@ -473,6 +502,7 @@ def test_a_hole_after_an_overflow_is_declared_after_it(name: str) -> None:
         events = list(stream)
     gaps = [event for event in events if isinstance(event, Gap)]
     assert [gap.cause for gap in gaps].count("device") == 1
+    assert ("overload" in [gap.cause for gap in gaps]) == (not disk_s)
     assert [gap.start for gap in gaps] == sorted(gap.start for gap in gaps)
     assert not [event for event in events if isinstance(event, Failure)]
 

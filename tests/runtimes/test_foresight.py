@@ -300,8 +300,8 @@ def test_nothing_is_kept_of_a_sketch_that_comes_after_its_caption(name: str) -> 
         late.open()
         stream.finish()
         assert [event.type for event in reader if event.type != "partial"] == ["caption"]
-    assert not stream._foresight._growing
-    assert not stream._foresight._shown
+    assert not stream._answers._foresight._growing
+    assert not stream._answers._foresight._shown
 
 
 def test_a_sketch_that_hangs_harms_only_itself(name: str) -> None:

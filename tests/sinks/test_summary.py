@@ -34,6 +34,18 @@ def test_what_was_measured_is_told() -> None:
     assert text.index("lag") < text.index("latency") < text.index("speed")
 
 
+def test_what_was_given_up_and_what_does_not_add_up_are_told() -> None:
+    text = printed(
+        replace(
+            SUMMARY, shed_s={"partials": 61.4, "beam": 2.0}, dropped_s=7.5, spilled_s=90.0, breach="ten lost"
+        )
+    )
+    assert "given up: partials for 61 s, beam for 2 s, 7.5 s of sound" in text
+    assert "up to 90 s of sound waited there" in text
+    assert "samples do not add up: ten lost" in text
+    assert not any(name in printed(SUMMARY) for name in ("given up", "disk", "defect"))
+
+
 def test_a_run_of_no_sound_is_told_without_a_speed() -> None:
     text = printed(replace(SUMMARY, audio_s=0.0, rtf=0.0, captions=0, rejected=0))
     assert "speed" not in text

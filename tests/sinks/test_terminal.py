@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 from typing import Literal
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from decalage.events import Event
+from decalage.events import Event, OverloadChanged
 from decalage.sinks.captions import Show
 from decalage.sinks.terminal import TerminalSink
 from tests.sinks.events import START, SUMMARY, caption, failure, gap, partial, rejected
@@ -94,6 +95,24 @@ def test_what_was_rewritten_leaves_the_settled_lines_and_nothing_else(width: int
     after = written(*RUN, width=width, live=live)
     assert lines(after, width) == lines(written(*settled, width=width, live=False), width)
     assert "The end." in "\n".join(lines(after, width))
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_from_an_hour_on_time_and_text_stand_apart(terminal: bool) -> None:
+    late = replace(caption(0, 1.4, en="Bye."), start=3700.0, end=3701.0)
+    assert lines(written(late, terminal=terminal))[0].startswith("1:01:40  Bye.")
+
+
+def test_what_is_given_up_is_told_on_a_terminal_and_not_in_a_pipe() -> None:
+    late = OverloadChanged(4.0, 3.2, "degrade", ("partials", "beam"))
+    events = (late, caption(0, 1.4, en="Hi.", pt="Oi."), replace(late, shedding=()))
+    assert lines(written(*events)) == [
+        "[3 s behind: without captions that grow, the wide search]",
+        "00:00  Hi.",
+        "       Oi.  +1.4\u00a0s",
+        "[on time again]",
+    ]
+    assert "behind" not in written(*events, terminal=False)
 
 
 def test_provisional_text_stands_until_it_settles() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
@@ -14,10 +14,11 @@ from typing import BinaryIO
 from decalage.app.directions import Directions, find_directions
 from decalage.app.machine import Machine, has_gpu, look
 from decalage.app.memory import check_memory
+from decalage.app.nodes import NodeBlueprint
 from decalage.app.settings import AUTO, Settings
 from decalage.clock import SystemClock
 from decalage.config import Engine, SegmenterOptions, StreamOptions
-from decalage.contracts import AudioSource, Recognizer, Segmenter, Translator
+from decalage.contracts import AudioSource, Recognizer, Segmenter, StageBlueprint, Translator
 from decalage.errors import InputError, MissingPartError, UsageError
 from decalage.events import Start
 from decalage.flow.trace import Trace
@@ -26,6 +27,7 @@ from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.pipeline import PipelineRuntime
 from decalage.runtimes.pool import PoolRuntime
 from decalage.runtimes.processes import ProcessesRuntime
+from decalage.runtimes.ray_runtime import RayRuntime
 from decalage.runtimes.sequential import SequentialRuntime
 from decalage.sources.file import FileSource, is_url
 from decalage.sources.microphone import MicrophoneSource
@@ -34,6 +36,7 @@ from decalage.sources.pcm import PcmSource
 from decalage.sources.portaudio import find_device
 from decalage.sources.url import UrlSource
 from decalage.stages.decode import WhisperEngine
+from decalage.stages.fallback import FallbackRecognizer
 from decalage.stages.firefox import FirefoxTranslator
 from decalage.stages.marian import MarianTranslator
 from decalage.stages.segmenter import VadSegmenter
@@ -42,7 +45,7 @@ from decalage.stages.vad import SileroModel
 from decalage.stages.whisper import WhisperRecognizer
 from decalage.stages.whisper_ctranslate2 import CTranslate2Whisper
 from decalage.stages.whisper_onnx import OnnxWhisper
-from decalage.store.models import find_recognizer, recognizer_languages
+from decalage.store.models import find_recognizer, find_translator, recognizer_languages
 from decalage.store.quantized import find_quantized
 from decalage.store.weights import UnreadableWeightsError
 
@@ -51,7 +54,10 @@ logger = logging.getLogger(__name__)
 RUNTIMES: Mapping[str, type[LocalRuntime]] = MappingProxyType(
     {
         runtime.name: runtime
-        for runtime in (SequentialRuntime, PipelineRuntime, PoolRuntime, ProcessesRuntime, AsyncioRuntime)
+        for runtime in (
+            *(SequentialRuntime, PipelineRuntime, PoolRuntime, ProcessesRuntime, AsyncioRuntime),
+            RayRuntime,
+        )
     }
 )
 
@@ -67,6 +73,9 @@ class ModelBlueprint:
     threads: int
     device: str
     compute_type: str
+    fallback_path: Path | None = None
+    """A smaller recognizer; None: there is none."""
+    fallback_quantized_path: Path | None = None
 
     @property
     def engine(self) -> Engine:
@@ -77,18 +86,25 @@ class ModelBlueprint:
         return VadSegmenter(stream, shared_vad().detector(), options)
 
     def recognizer(self, concurrency: int) -> Recognizer:
+        main = self._whisper(self.recognizer_path, self.quantized_path, concurrency)
+        if self.fallback_path is None:
+            return main
+        lighter = self._whisper(self.fallback_path, self.fallback_quantized_path, concurrency)
+        return FallbackRecognizer(main, lighter)
+
+    def _whisper(self, path: Path, quantized: Path | None, concurrency: int) -> Recognizer:
         engine: WhisperEngine
-        if self.quantized_path is not None:
-            engine = OnnxWhisper(self.quantized_path, threads=self.threads)
+        if quantized is not None:
+            engine = OnnxWhisper(quantized, threads=self.threads)
         else:
             engine = CTranslate2Whisper(
-                self.recognizer_path,
+                path,
                 device=self.device,
                 compute_type=self.compute_type,
                 threads=self.threads,
                 concurrency=concurrency,
             )
-        return WhisperRecognizer(engine, self.recognizer_path)
+        return WhisperRecognizer(engine, path)
 
     def translator(self) -> Translator:
         firefox: dict[tuple[str, str], Path] = {}
@@ -121,7 +137,13 @@ def make_runtime(
     settings: Settings, blueprint: ModelBlueprint, *, trace: Trace | None = None
 ) -> LocalRuntime:
     """A runtime with its models loaded. Raises ``MissingPartError`` for one that does not load."""
-    runtime = RUNTIMES[settings.runtime](blueprint, settings.runtime_options(), trace=trace)
+    stages: StageBlueprint = blueprint
+    if settings.runtime == "ray":
+        asked = replace(settings, workers=settings.parallelism()[0], threads=blueprint.threads)
+        stages = NodeBlueprint(
+            blueprint, partial(_found_again, asked, blueprint.engine, tuple(blueprint.directions))
+        )
+    runtime = RUNTIMES[settings.runtime](stages, settings.runtime_options(), trace=trace)
     workers = settings.parallelism()[0]
     shape = f"{workers} recognizers with {blueprint.threads} threads each"
     logger.info("%s on %s, %s: %s", settings.model, blueprint.engine, settings.runtime, shape)
@@ -140,16 +162,13 @@ def make_blueprint(
     if settings.runtime not in RUNTIMES:
         raise UsageError(f"no runtime {settings.runtime!r}; there are {', '.join(RUNTIMES)}")
     options = settings.stream_options()
-    path = find_recognizer(settings.model, offline=settings.offline)
-    known = recognizer_languages(path)
-    if options.source == AUTO and len(known) == 1:
-        raise UsageError(f"model {settings.model} hears {known[0]} only: --from auto is of no use with it")
-    if options.source not in (AUTO, *known):
-        heard = ", ".join(known) if len(known) < 10 else f"{len(known)} others"
-        raise UsageError(f"model {settings.model} does not hear {options.source!r}; it hears {heard}")
+    path, known = _heard_by(settings.model, options.source, offline=settings.offline)
+    fallback = None
+    if settings.fallback_model is not None:
+        fallback, _ = _heard_by(settings.fallback_model, options.source, offline=settings.offline)
     if directions is None:
         directions = find_directions(options.source, options.targets, hears_others=len(known) > 1)
-    check_memory(settings, path, machine or look(), directions.values())
+    check_memory(settings, path, machine or look(), directions.values(), fallback)
     return ModelBlueprint(
         recognizer_path=path,
         quantized_path=_quantized(settings, path),
@@ -157,7 +176,32 @@ def make_blueprint(
         threads=settings.parallelism()[1],
         device=settings.device,
         compute_type=settings.compute_type,
+        fallback_path=fallback,
+        fallback_quantized_path=None if fallback is None else _quantized(settings, fallback),
     )
+
+
+def _found_again(settings: Settings, engine: Engine, pairs: Sequence[tuple[str, str]]) -> ModelBlueprint:
+    """The blueprint that another machine has made, on this one: by the names of its models.
+
+    With the same engine, so that texts are the same. Raises as ``make_blueprint``.
+    """
+    if engine == "onnxruntime":
+        settings = replace(settings, device="cpu")
+    directions = {pair: find_translator(*pair) for pair in pairs}
+    return make_blueprint(replace(settings, engine=engine), directions=directions)
+
+
+def _heard_by(model: str, source: str, *, offline: bool) -> tuple[Path, Sequence[str]]:
+    """Where ``model`` is and which languages it hears. Raises ``UsageError`` where not ``source``."""
+    path = find_recognizer(model, offline=offline)
+    known = recognizer_languages(path)
+    if source == AUTO and len(known) == 1:
+        raise UsageError(f"model {model} hears {known[0]} only: --from auto is of no use with it")
+    if source not in (AUTO, *known):
+        heard = ", ".join(known) if len(known) < 10 else f"{len(known)} others"
+        raise UsageError(f"model {model} does not hear {source!r}; it hears {heard}")
+    return path, known
 
 
 def _quantized(settings: Settings, model: Path) -> Path | None:
@@ -185,7 +229,8 @@ def _unfit(settings: Settings) -> str | None:
         return f"--beam {settings.beam}"
     if settings.compute_type not in ("auto", "int8"):
         return f"--compute-type {settings.compute_type}"
-    if settings.device == "cuda" or (settings.device == "auto" and has_gpu()):
+    # A node's GPU is for who asks for it: with ``auto`` all nodes do the same.
+    if settings.device == "cuda" or (settings.device == "auto" and settings.runtime != "ray" and has_gpu()):
         return "--device cuda" if settings.device == "cuda" else "a GPU"
     return None
 

@@ -4,6 +4,7 @@
 
     sequential, pipeline, asyncio    one process, one set of weights
     pool                             one process, a set of weights a worker
+    ray                              one set of weights, and the processes of a cluster
     processes                        this one, audio, VAD, MT and one a worker with its own weights
 
 The constants are upper edges, mostly by a tenth to a quarter, of what ``scripts.measure_memory``
@@ -28,6 +29,8 @@ _PROGRAMS_APART = 200_000_000
 """The same for ``processes``: this process, VAD and MT, each with what it imports."""
 _RECOGNIZING_PROCESS = 110_000_000
 """A spawned process that has loaded the recognizer's library, its weights apart."""
+_CLUSTER = 750_000_000
+"""The processes of Ray itself on one machine and what the actors import, for ``ray``."""
 _DIRECTION = 90_000_000
 """A translation model of one direction."""
 _LARGER = 1.5
@@ -41,7 +44,7 @@ _LOADING_INT8, _LOADING_OTHER = 0.65, 1.2
 """The same for the time of loading, on top."""
 _LOADING_AT_ONCE = 4
 """Copies in one process that are seen loading at the same time."""
-_SHARING: tuple[RuntimeName, ...] = ("sequential", "pipeline", "asyncio")
+_SHARING: tuple[RuntimeName, ...] = ("sequential", "pipeline", "asyncio", "ray")
 """Runtimes with one set of weights however many workers."""
 
 
@@ -52,7 +55,7 @@ class Plan:
     runtime: RuntimeName
     workers: int
     weights_bytes: int
-    """Size of the recognizer's file."""
+    """Size of the recognizer's file, with that of the smaller one if there are two."""
     directions: int = 1
     """Translation models."""
     larger_bytes: int = 0
@@ -60,13 +63,21 @@ class Plan:
     compute_type: str = "auto"
 
     @classmethod
-    def of(cls, settings: Settings, model: Path, translators: Iterable[Path] = ()) -> Plan:
+    def of(
+        cls,
+        settings: Settings,
+        model: Path,
+        translators: Iterable[Path] = (),
+        fallback: Path | None = None,
+    ) -> Plan:
         """The plan of ``settings`` with the recognizer in folder ``model`` and folders of translators."""
         larger = [folder / "model.bin" for folder in set(translators)]
         return cls(
             runtime=settings.runtime,
             workers=settings.parallelism()[0],
-            weights_bytes=(model / "model.bin").stat().st_size,
+            weights_bytes=sum(
+                (each / "model.bin").stat().st_size for each in filter(None, (model, fallback))
+            ),
             directions=len(settings.targets),
             larger_bytes=sum(path.stat().st_size for path in larger if path.is_file()),
             compute_type=settings.compute_type,
@@ -85,7 +96,8 @@ def needed_bytes(plan: Plan) -> int:
         return round(_PROGRAMS_APART + directions + plan.workers * each)
     sets = 1 if plan.runtime in _SHARING else plan.workers
     weights = sets * loaded + min(sets, _LOADING_AT_ONCE) * loading
-    return round(_PROGRAM + directions + weights + plan.workers * working)
+    program = _PROGRAM + (_CLUSTER if plan.runtime == "ray" else 0)
+    return round(program + directions + weights + plan.workers * working)
 
 
 def most_workers(plan: Plan, free_bytes: int) -> int:
@@ -95,14 +107,20 @@ def most_workers(plan: Plan, free_bytes: int) -> int:
     )
 
 
-def check_memory(settings: Settings, model: Path, machine: Machine, translators: Iterable[Path] = ()) -> None:
+def check_memory(
+    settings: Settings,
+    model: Path,
+    machine: Machine,
+    translators: Iterable[Path] = (),
+    fallback: Path | None = None,
+) -> None:
     """Refuse settings that ``machine`` has no memory for. Weights on another device are not counted.
 
     Raises ``UsageError`` with what is needed, what is free and what would fit.
     """
     if settings.device == "cuda":
         return
-    plan = Plan.of(settings, model, translators)
+    plan = Plan.of(settings, model, translators, fallback)
     if _fits(plan, machine.free_bytes):
         return
     workers = "1 worker" if plan.workers == 1 else f"{plan.workers} workers"

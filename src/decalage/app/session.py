@@ -60,14 +60,23 @@ class Session:
         start: Start,
         *,
         also_stop: Callable[[], None] | None = None,
+        before_close: Callable[[], None] | None = None,
         alone: bool = True,
     ) -> None:
-        """``also_stop`` is done when the run is to stop early; ``alone``: it has the process to itself."""
+        """``also_stop`` is done when the run is to stop early; ``alone``: it has the process to itself.
+
+        ``before_close`` is done, by another thread, before what is unfinished is answered with failures.
+        """
 
         def stop_capture() -> None:
             if also_stop is not None:
                 also_stop()
             stream.finish()
+
+        def close() -> None:
+            if before_close is not None:
+                before_close()
+            runtime.close()
 
         self._stream = stream
         self._start = start
@@ -76,7 +85,7 @@ class Session:
             [
                 Step("stop capture", stop_capture, CAPTURE_LIMIT_S),
                 Step("flush and drain", stream.finish, DRAIN_LIMIT_S),
-                Step("close", runtime.close, 0.0),
+                Step("close", close, 0.0),
             ]
         )
 

@@ -12,9 +12,11 @@ from decalage.config import (
     FORESEEN_OPEN_S,
     SKETCH_EVERY_S,
     UNHURRIED,
+    ClusterOptions,
     EncoderWindow,
     Engine,
     Pace,
+    Policy,
     RecognizerOptions,
     RuntimeName,
     RuntimeOptions,
@@ -37,6 +39,12 @@ def named(source: str) -> str:
     return source
 
 
+MAX_LAG_S = 10.0
+"""With ``drop-oldest``, where nothing else is asked for."""
+_CAP_SHARE = 0.4
+"""Of the greatest lag, the longest utterance: at twice its length in work there is a fifth left to wait."""
+_SHORTEST_CAP_S = 4.0
+
 _GLOSSARY_LETTERS = 400
 """Whisper's prompt has room for about 200 tokens, and names take many."""
 
@@ -50,6 +58,8 @@ class Settings:
     runtime: RuntimeName = "pipeline"
     workers: int | None = None
     threads: int | None = None
+    address: str | None = None
+    """Of a Ray cluster, for ``ray``; None: this machine alone."""
     model: str = "base"
     device: str = "auto"
     compute_type: str = "auto"
@@ -69,6 +79,12 @@ class Settings:
     """Names the recognizer expects and translations that are given."""
     words: bool = False
     """Whether captions have the time of each word."""
+    overload: Policy | None = None
+    """What is done when the machine is too slow; None: ``degrade`` when live."""
+    max_lag_s: float | None = None
+    """With ``drop-oldest``: the lag that no caption exceeds."""
+    fallback_model: str | None = None
+    """A smaller model, loaded beside the other, for when the machine is too slow."""
     duration_s: float | None = None
     """Stop after this much sound."""
     offline: bool = False
@@ -93,7 +109,22 @@ class Settings:
             pace=self.pace,
             partials=self.grows,
             stability=self.stability,
+            overload=self.policy,
+            max_lag_s=self.max_lag_s or MAX_LAG_S,
+            lighter=self.fallback_model is not None,
         )
+
+    @property
+    def policy(self) -> Policy:
+        """What is done when the machine is too slow. Raises ``UsageError`` for what cannot be."""
+        if self.pace == "max":
+            return "block"  # the reader waits: nothing is ever late
+        if self.overload == "block":
+            raise UsageError("--overload block is for --pace max: a live source does not wait")
+        policy = self.overload or "degrade"
+        if self.max_lag_s is not None and policy != "drop-oldest":
+            raise UsageError("--max-lag goes with --overload drop-oldest")
+        return policy
 
     @property
     def detects(self) -> bool:
@@ -116,10 +147,13 @@ class Settings:
             return replace(UNHURRIED, revise_s=revise_s)
         live = SegmenterOptions()
         end_silence_s = live.end_silence_s if self.end_silence_s is None else self.end_silence_s
+        longest_s = live.max_utterance_s
+        if self.policy == "drop-oldest":  # what takes longer than the lag allows could never be captioned
+            longest_s = min(longest_s, max(_SHORTEST_CAP_S, _CAP_SHARE * (self.max_lag_s or MAX_LAG_S)))
         plain = SegmenterOptions(
             end_silence_s=end_silence_s,
             post_roll_s=min(live.post_roll_s, end_silence_s),
-            max_utterance_s=self.max_utterance_s or live.max_utterance_s,
+            max_utterance_s=self.max_utterance_s or longest_s,
             revise_s=revise_s,
         )
         if self.pace == "max" or not self.speculate:
@@ -136,15 +170,28 @@ class Settings:
         )
 
     def runtime_options(self) -> RuntimeOptions:
-        """The part that belongs to a runtime."""
-        return RuntimeOptions(workers=self.parallelism()[0])
+        """The part that belongs to a runtime. Raises ``UsageError``."""
+        if self.address is not None and self.runtime != "ray":
+            raise UsageError(f"--address goes with --runtime ray, not with {self.runtime}")
+        workers, threads = self.parallelism()
+        cluster = ClusterOptions(
+            address=self.address,
+            threads=threads,
+            fill=self.address is not None and self.workers is None,
+            gpu=self.device == "cuda",
+        )
+        return RuntimeOptions(workers=workers, cluster=cluster)
 
     def parallelism(self) -> tuple[int, int]:
-        """Recognizers and threads in each: as given, else as ``advise`` begins, by cores."""
+        """Recognizers and threads in each: as given, else as ``advise`` begins, by cores.
+
+        In a cluster one thread each: its nodes need not have the cores of this machine.
+        """
         cores = available_cores()
         if self.runtime == "sequential":
             return 1, self.threads or cores
-        shape = default_shape(cores, self.workers, self.threads)
+        threads = self.threads or (None if self.address is None else 1)
+        shape = default_shape(cores, self.workers, threads)
         return shape.workers, shape.threads
 
 

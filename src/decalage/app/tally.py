@@ -74,6 +74,9 @@ class Tally:
             memory_mb=self._peak_bytes / _MEGABYTE if self._alone else None,
             cold_start_s=self._cold_start_s if self._alone else None,
             damaged=damaged,
+            shed_s=statistics.shed_s,
+            spilled_s=seconds(statistics.peak_spilled) or None,
+            breach=statistics.breach,
         )
 
     def _tree(self) -> list[psutil.Process]:

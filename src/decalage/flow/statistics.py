@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,14 @@ class StreamStatistics:
     samples_rejected: int
     samples_dropped: int
     """In gaps that were captured."""
+    samples_non_speech: int
+    """In no utterance; those that may still become part of one are among them."""
     samples_waiting: int
-    """In the inbox, not yet seen by the segmenter."""
+    """In the inbox, not yet seen by the segmenter: in memory or on the disk."""
+    samples_spilled: int
+    """Of those, on the disk."""
+    peak_spilled: int
+    """The most that ever were there."""
     utterances: int
     """Indices given out, gaps included."""
     settled: int
@@ -28,6 +34,10 @@ class StreamStatistics:
     """Seconds of ASR and MT work."""
     oldest_end: float | None = None
     """End of the oldest utterance without an answer, seconds on the stream clock; None: all have one."""
+    breach: str | None = None
+    """What does not add up of these counts: a defect of this program."""
+    shed_s: Mapping[str, float] = field(default_factory=dict)
+    """What was given up under overload → for how many seconds."""
 
     @property
     def samples_answered(self) -> int:

@@ -77,6 +77,8 @@ class RecognizedJob:
     transcript: Transcript
     asr_start: float
     asr_end: float
+    degraded: tuple[str, ...] = ()
+    """What was given up for it under overload."""
 
     @property
     def targets(self) -> list[str]:
@@ -148,11 +150,11 @@ class EngineCalls:
         """The transcript, or None when the job has been answered: rejected or failed."""
         stream, utterance = job.stream, job.utterance
         asr_start = stream.now()
+        eased, degraded = stream.eased(job.options.recognizer)
         try:
             with self._served("asr", job, seat):
-                outcome = seat.engine.recognize(
-                    utterance, stream.hearing.options(job.options.recognizer), stream.hearing.draft(utterance)
-                )
+                options, draft = stream.hearing.options(eased), stream.hearing.draft(utterance)
+                outcome = seat.engine.recognize(utterance, options, draft)
         except WorkerLostError:
             raise
         except BaseException as error:  # a panic of native code is no Exception
@@ -162,7 +164,7 @@ class EngineCalls:
             stream.answer(job, Rejected(utterance.index, utterance.start, utterance.end, outcome.reason))
             return None
         stream.heard(job, outcome)
-        return RecognizedJob(job, outcome, asr_start, stream.now())
+        return RecognizedJob(job, outcome, asr_start, stream.now(), degraded)
 
     def begin(self, recognized: RecognizedJob) -> Translations:
         """What there is before the first target: the transcript."""
@@ -205,8 +207,8 @@ class EngineCalls:
             with self._clocked(stage, seat) as calls:
                 yield
         finally:
-            job.stream.serve(sum(call.end - call.start for call in calls))
             utterance = job.utterance
+            job.stream.serve(stage, utterance, sum(call.end - call.start for call in calls))
             revision = None if utterance.final else utterance.revision
             self._spans(stage, job.stream.name, utterance.index, calls, seat.replica, revision)
 
@@ -292,6 +294,7 @@ def _caption(work: Translations, mt_end: float | None) -> Caption:
         ),
         latency=None,
         lag=None,
+        degraded=recognized.degraded,
         words=recognized.transcript.words,
         errors=work.errors,
     )

@@ -12,8 +12,6 @@ class Choices:
     """The options of each utterance: those in force when its first revision came. From any thread."""
 
     def __init__(self, options: StreamOptions) -> None:
-        self.sketching = True
-        """Whether captions grow, where they were to; given up under pressure."""
         self._lock = threading.Lock()
         self._options = options
         self._newest = (-1, options)

@@ -10,6 +10,7 @@ from decalage.clock import Clock
 from decalage.events import (
     Caption,
     LanguageChanged,
+    OverloadChanged,
     Partial,
     Settled,
     SpeechStarted,
@@ -24,7 +25,7 @@ class _Newest:
     """Stands in the channel for the newest partial, whichever that is when it is read."""
 
 
-_Told: TypeAlias = Settled | LanguageChanged | SpeechStarted | SpeechStopped | _Newest
+_Told: TypeAlias = Settled | LanguageChanged | SpeechStarted | SpeechStopped | OverloadChanged | _Newest
 
 
 class Outbox:
@@ -61,6 +62,10 @@ class Outbox:
             else:
                 segments.append(cut)
         return segments
+
+    def tell(self, changed: OverloadChanged) -> None:
+        """What is given up has changed: once in some seconds at most, while it is."""
+        self._channel.put(changed)
 
     def show(self, partial: Partial) -> None:
         """Tell ``partial``, in place of one that has not been read yet."""

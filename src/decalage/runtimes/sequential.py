@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from decalage.contracts import Recognizer, StageBlueprint, Translator
 from decalage.runtimes.calls import Seat, Translations
+from decalage.runtimes.deadlines import overdue, timed
 from decalage.runtimes.job import Job
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.stream import RuntimeStream
@@ -40,27 +41,26 @@ class SequentialRuntime(LocalRuntime):
     def _step(self, stream: RuntimeStream) -> None:
         """One slice of sound, and the whole way of the utterance it completes."""
         job = self._cut_within(self._worker, stream)
-        if job is not None:
+        if job is not None and stream.start(job):
             self._interpret(job)
         stream.release()
 
     def _interpret(self, job: Job) -> None:
-        limit_s = self.options.asr_deadline_s + self.options.mt_deadline_s
-        told = f"no answer within {limit_s:g} s"
         begun: list[Translations] = []
 
-        def give_up() -> None:
+        def give_up(limit_s: float) -> None:
             if begun:
-                self._calls.give_up(begun[0], told)
+                self._calls.give_up(begun[0], overdue(limit_s))
             else:
-                job.fail("asr", told)
+                job.fail("asr", overdue(limit_s))
             job.stream.release()
 
-        with self._worker.deadline(limit_s, give_up):
+        limit_s = self.options.asr_limit_s(job.utterance.duration)
+        with self._worker.deadline(limit_s, give_up) as renew:
             recognized = self._calls.recognize(job, self._recognizer)
             if recognized is not None:
                 begun.append(self._calls.begin(recognized))
-                self._calls.translate(begun[0], self._translator)
+                self._calls.translate(begun[0], timed(self._translator, renew, self.options))
 
     def _pools(self) -> Sequence[WorkerPool]:
         return [self._worker]

@@ -16,30 +16,33 @@ import logging
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 
-from decalage.audio import AudioChunk
+from decalage.audio import AudioChunk, sample_count, seconds
 from decalage.clock import Clock
-from decalage.config import RuntimeOptions, StreamOptions
+from decalage.config import RecognizerOptions, RuntimeOptions, StreamOptions
 from decalage.contracts import AudioSource, Segmenter
 from decalage.errors import StreamFinishedError
-from decalage.events import Failure, Gap, Partial, Settled, StreamEvent
+from decalage.events import Settled, StageName, StreamEvent
 from decalage.flow.channel import ChannelClosed
+from decalage.flow.overload import USUAL_S
 from decalage.flow.statistics import StreamStatistics
+from decalage.runtimes.answers import Answers
 from decalage.runtimes.choices import Choices
 from decalage.runtimes.cutter import Cutter, SegmenterFailedError
-from decalage.runtimes.foresight import Foresight
 from decalage.runtimes.hearing import Hearing
 from decalage.runtimes.intake import Intake
 from decalage.runtimes.job import Job
-from decalage.runtimes.ledger import Ledger
 from decalage.runtimes.outbox import Outbox
+from decalage.runtimes.stream_clock import StreamClock
 from decalage.speech import Segment, Transcript, Utterance
+from decalage.store.spill import SoundSpill
 
 logger = logging.getLogger(__name__)
 
 
 class RuntimeStream:
-    """Implements ``contracts.Stream`` for runtimes that work in this process.
+    """Implements ``contracts.Stream`` for runtimes of this machine.
 
     ``wake(stream)`` is called, without a lock held, whenever ``cut`` may have something to give;
     ``answer`` may be called from any thread, and the first answer to an index is the one that counts;
@@ -63,32 +66,33 @@ class RuntimeStream:
         self.damage: str | None = None
         """Why capture ended early, if it did."""
         self.hearing = Hearing()
-        self._clock, self._wake, self._mark = clock, wake, mark
+        self.waits_from: float | None = None
+        """Stream clock of the oldest sound that whoever feeds this stream has and holds back."""
+        self._clock = StreamClock(clock, live=(live := options.pace == "realtime"))
+        self._wake = wake
         self._source: AudioSource | None = None
         self._lock = threading.RLock()
-        self._inbox = Intake(limits.max_inbox_s, waits=options.pace == "max", clock=clock)
-        self._cutter = Cutter(segmenter, self._inbox)
         self._outbox = Outbox(clock, self._taken, tells_language=options.recognizer.language == "auto")
-        self._foresight = Foresight(options.stability if options.partials else None)
-        self._ledger = Ledger(credit=limits.max_in_flight, realtime=options.pace == "realtime")
+        self._answers = Answers(name, options, self._outbox, credit=limits.max_in_flight, mark=mark)
+        self.overload = self._answers.overload
+        spills = self.overload.policy == "degrade" and limits.max_spill_s > 0
+        spill = SoundSpill(sample_count(limits.max_spill_s)) if spills else None
+        self._inbox = Intake(limits.max_inbox_s, waits=not live, clock=clock, spill=spill)
+        self._cutter = Cutter(segmenter, self._inbox)
         self._pending: deque[Segment] = deque()  # what one slice gave, at most two or three
-        self._origin: float | None = None
         self._claimed = self._flushed = False
 
     def __repr__(self) -> str:
-        return f"<RuntimeStream {self.name} {self._ledger!r} {self._inbox!r}>"
+        return f"<RuntimeStream {self.name} {self._answers!r} {self._inbox!r}>"
 
     def feed(self, chunk: AudioChunk) -> None:
-        # A live chunk arrives when its last sample has been spoken, or later, but never sooner.
-        live = self.options.pace == "realtime"
-        origin = self._clock.now() - (chunk.end if live else chunk.start)
-        if self._origin is None or (live and origin < self._origin):
-            self._origin = origin
+        self._clock.arrived(chunk)
         try:
             for _ in self._inbox.accept(chunk):
                 self._wake(self)
         except ChannelClosed as error:
             raise StreamFinishedError("the stream is finished; open another") from error
+        self.look()
 
     def flush(self) -> None:
         self._inbox.flush()
@@ -112,7 +116,9 @@ class RuntimeStream:
     def statistics(self) -> StreamStatistics:
         """Counts so far."""
         with self._lock:
-            return self._ledger.statistics(self._inbox.statistics())
+            return replace(
+                self._answers.ledger.statistics(self._inbox), shed_s=self.overload.seconds(self.now())
+            )
 
     def attach(self, source: AudioSource) -> None:
         """``finish`` shall stop ``source`` and wait for ``captured``."""
@@ -153,40 +159,30 @@ class RuntimeStream:
                 return None
             segment = self._pending.popleft()
             if isinstance(segment, Utterance):
-                return self._job(segment)
-            self._ledger.issue(segment)
-            gap = Gap(segment.index, segment.start, segment.end, segment.cause, captured=segment.captured)
-            self._settle(gap)
-        if self._mark is not None:
-            self._mark("gap", f"{self.name}: {gap.start:.1f}-{gap.end:.1f} s ({gap.cause})")
-        return None
-
-    def _job(self, utterance: Utterance) -> Job | None:
-        job = Job(self, utterance, self.choices.of(utterance.index), self.now())
-        if not utterance.final:
-            self._foresight.give(utterance)
-            self._end_if_settled()
-            return job if self.choices.sketching or not utterance.sketch else None
-        self._ledger.issue(utterance)
-        adopted = self._foresight.adopt(job)
-        if isinstance(adopted, bool):
-            return None if adopted else job
-        self._settle(adopted)
-        return None
+                cut = Job(self, segment, self.choices.of(segment.index), self.now())
+                job = self._answers.give(cut, self.now())
+                self._answered()
+                return job
+            self._answers.miss(segment, self.now())
+            self._answered()
+            return None
 
     def start(self, job: Job) -> bool:
-        """``wants``; the caller begins with its recognition now."""
+        """``wants``; the caller begins with its recognition now, unless overload takes it away."""
         with self._lock:
-            if wanted := self.wants(job):
-                self._foresight.start(job.utterance)
-            return wanted
+            started = self._answers.start(job, self.now())
+            self._answered()
+            return started
 
     def wants(self, job: Job) -> bool:
         """Whether ``job`` still waits for its answer."""
         with self._lock:
-            if job.utterance.final:
-                return self._ledger.is_open(job.utterance.index)
-            return not self._outbox.closed and self._foresight.wants(job.utterance)
+            return self._answers.wants(job)
+
+    def eased(self, options: RecognizerOptions) -> tuple[RecognizerOptions, tuple[str, ...]]:
+        """How a recognition that begins now is done, and what is given up for that."""
+        with self._lock:
+            return self.overload.eased(options), self.overload.shed
 
     def heard(self, job: Job, transcript: Transcript) -> None:
         """What was recognized tells the segmenter where a provisional utterance stands."""
@@ -200,15 +196,9 @@ class RuntimeStream:
         The event of a provisional utterance is told as a partial, or settles the final one.
         """
         with self._lock:
-            if job.utterance.final:
-                return self._settle(event)
-            if self._outbox.closed or self._ledger.is_answered(event.index):
-                return False  # too late
-            outcome = self._foresight.conclude(job.utterance, event)
-            if isinstance(outcome, Partial):
-                self._outbox.show(outcome)
-                return True
-            return outcome is not None and self._settle(outcome)
+            told = self._answers.answer(job, event, self.now())
+            self._answered()
+            return told
 
     def abandon(self, error: str) -> None:
         """End now: what is in flight becomes failures; dropped sound is told as ``damage``."""
@@ -216,8 +206,8 @@ class RuntimeStream:
         with self._lock:
             if self._outbox.closed:
                 return
-            for utterance in self._ledger.unanswered:
-                self._settle(Failure(utterance.index, utterance.start, utterance.end, "asr", error))
+            self._answers.fail_open(error, self.now())
+            self._answered()
             if not self._outbox.closed:
                 self.damage = self.damage or error
             self._flushed = True
@@ -229,17 +219,32 @@ class RuntimeStream:
 
     def now(self) -> float:
         """Seconds on the stream clock."""
-        return self._clock.now() - (self._origin or 0.0)
+        return self._clock.now()
 
-    def serve(self, service_s: float) -> None:
+    def serve(self, stage: StageName, utterance: Utterance, service_s: float) -> None:
         """Count engine time."""
         with self._lock:
-            self._ledger.service_s += service_s
+            self._answers.ledger.service_s += service_s
+            self.overload.took(stage, utterance, service_s)
+
+    def look(self) -> None:
+        """See how late this is, and give up or take back what that asks for; each feed and answer looks."""
+        if self.overload.policy != "block":
+            with self._lock:
+                self._answers.look(self.now(), self.behind_s)
+
+    @property
+    def behind_s(self) -> float:
+        """How much longer than usual the oldest sound without an answer has waited for it, seconds."""
+        waiting_s = self.waiting_s
+        unheard = seconds(self._inbox.expected) - waiting_s if waiting_s else None
+        pending = [at for at in (self._answers.ledger.oldest_end, unheard, self.waits_from) if at is not None]
+        return max(0.0, self.now() - min(pending) - USUAL_S) if pending else 0.0
 
     @property
     def issued(self) -> int:
         """Indices given out: the number of the utterance that comes next."""
-        return self._ledger.issued
+        return self._answers.ledger.issued
 
     @property
     def waiting_s(self) -> float:
@@ -252,7 +257,7 @@ class RuntimeStream:
         return self._outbox.closed
 
     def _has_work(self) -> bool:
-        if self._outbox.closed or not self._ledger.has_credit:
+        if self._outbox.closed or not self._answers.ledger.has_credit:
             return False
         return bool(self._pending) or not self._inbox.idle or (self._inbox.closed and not self._flushed)
 
@@ -266,10 +271,10 @@ class RuntimeStream:
             return
         with self._lock:
             if not self._flushed:  # else too late
-                self._ledger.heard(cut.samples)
+                self._answers.ledger.heard(cut.samples)
                 self._pending.extend(self._outbox.told(cut.segments))
                 self._flushed = cut.last
-                self._end_if_settled()
+                self._answered()
 
     def _end_failed(self, error: SegmenterFailedError) -> None:
         """A segmenter that fails ends its stream with one failure event."""
@@ -277,24 +282,19 @@ class RuntimeStream:
         self._inbox.cancel()
         with self._lock:
             if not self._flushed:
-                self._ledger.heard(error.samples)
+                self._answers.ledger.heard(error.samples)
                 self._flushed = True
-                index = self._ledger.issue(None)
-                self._settle(Failure(index, error.start, error.end, "vad", str(error)))
-
-    def _settle(self, event: Settled) -> bool:
-        if self._outbox.closed or self._ledger.is_answered(event.index):
-            return False
-        for ready in self._ledger.answer(self._foresight.settle(event), self.now()):
-            self._outbox.put(ready)
-        self._end_if_settled()
-        return True
+                failure = self._answers.ledger.issue_failure(error.start, error.end, str(error))
+                self._answers.settle(failure, self.now())
+                self._answered()
 
     def _taken(self) -> None:
         with self._lock:
-            self._ledger.taken()
+            self._answers.ledger.taken()
         self._wake(self)
 
-    def _end_if_settled(self) -> None:
-        if self._flushed and not self._pending and self._ledger.balanced:
-            self._outbox.close()
+    def _answered(self) -> None:
+        """Something may have been: see how late the stream is, and whether it has ended."""
+        self.look()
+        if self._flushed and not self._pending:
+            self._answers.close_if_balanced()

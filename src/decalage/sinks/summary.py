@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TextIO
 
-from rich.console import Console
 from rich.table import Table
 
 from decalage.events import Spread, Summary
+from decalage.sinks.console import PipeConsole
 
 
-def print_summary(summary: Summary, stream: TextIO) -> None:
-    """Write ``summary_table`` to ``stream``."""
-    console = Console(file=stream, highlight=False)
-    console.print()
-    if console.is_terminal:
-        console.print(summary_table(summary))
+def print_summary(summary: Summary, stream: TextIO | None) -> None:
+    """Write ``summary_table`` to ``stream``; where that cannot be written, or is closed, it is left out."""
+    if stream is None:
         return
-    for name, value in _rows(summary):
-        console.print(f"{name:<8}  {value}", soft_wrap=True, markup=False)
+    console = PipeConsole(file=stream, highlight=False)
+    with suppress(OSError):
+        console.print()
+        if console.is_terminal:
+            console.print(summary_table(summary))
+            return
+        for name, value in _rows(summary):
+            console.print(f"{name:<8}  {value}", soft_wrap=True, markup=False)
 
 
 def summary_table(summary: Summary) -> Table:
@@ -48,8 +52,16 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     told += [f"{count} {name}" for name, count in counts.items() if count]
     rows.append(("speech", f"{summary.audio_s:.1f} s in {summary.wall_s:.1f} s: {', '.join(told)}"))
     rows.append(("cost", _cost(summary)))
+    given_up = [f"{step} for {spent:.0f} s" for step, spent in summary.shed_s.items()]
+    given_up += [f"{summary.dropped_s:.1f} s of sound"] if summary.dropped_s else []
+    if given_up:
+        rows.append(("too slow", f"given up: {', '.join(given_up)}"))
+    if summary.spilled_s:
+        rows.append(("disk", f"up to {summary.spilled_s:.0f} s of sound waited there"))
     if summary.damaged:
         rows.append(("damaged", summary.damaged))
+    if summary.breach:
+        rows.append(("defect", f"samples do not add up: {summary.breach}; please report it"))
     return rows
 
 

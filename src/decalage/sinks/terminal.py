@@ -13,7 +13,16 @@ from rich.live import Live
 from rich.padding import Padding
 from rich.text import Text
 
-from decalage.events import Caption, Event, Failure, Gap, LanguageChanged, Partial, Settled
+from decalage.events import (
+    Caption,
+    Event,
+    Failure,
+    Gap,
+    LanguageChanged,
+    OverloadChanged,
+    Partial,
+    Settled,
+)
 from decalage.sinks.captions import Show, clean, clock, shown
 from decalage.sinks.echo import NoControlEcho
 from decalage.sinks.output import TextOutput
@@ -21,7 +30,7 @@ from decalage.sinks.output import TextOutput
 _NARROW = 44
 """Columns under which the time stands above the text, not beside it."""
 _INDENT = 7
-"""The width of ``mm:ss`` and two spaces."""
+"""The width of ``mm:ss`` and two spaces; from an hour on it is more."""
 _REFRESH_PER_S = 4
 _NO_BREAK = "\u00a0"
 
@@ -74,6 +83,8 @@ class TerminalSink:
                 self._settled(event)
             elif isinstance(event, LanguageChanged):
                 self._console.print(Text(f"[speech in {event.language}]", "dim"))
+            elif isinstance(event, OverloadChanged) and self._live is not None:
+                self._console.print(Text(f"[{overload_text(event)}]", "yellow"))
             if self._live is not None:
                 self._live.refresh()
         except OSError as error:
@@ -112,6 +123,20 @@ class TerminalSink:
         if self._status is None:
             return self._below
         return Group(self._below, Text(self._status(), "dim", no_wrap=True))
+
+
+def overload_text(event: OverloadChanged) -> str:
+    """What changed, in a few words."""
+    if not event.shedding:
+        return "on time again"
+    names = {
+        "partials": "captions that grow",
+        "speculation": "work ahead of the end of a phrase",
+        "beam": "the wide search",
+        "model": "the large model",
+    }
+    given_up = ", ".join(names.get(step, step) for step in event.shedding)
+    return f"{event.behind_s:.0f} s behind: without {given_up}"
 
 
 def settled_block(event: Settled, show: Show, width: int | None) -> RenderableType | None:
@@ -159,23 +184,24 @@ def _provisional(event: Partial, show: Show, width: int) -> RenderableType:
 
 def _placed(time: str, lines: list[Text], width: int | None) -> RenderableType:
     """``lines`` with their time: beside them with a hanging indent, above them where it is narrow."""
+    indent = max(_INDENT, len(time) + 2)
     if width is None:
         return Text("\n").join(
-            Text.assemble(f"{time:<{_INDENT}}" if not number else " " * _INDENT, line)
+            Text.assemble(f"{time:<{indent}}" if not number else " " * indent, line)
             for number, line in enumerate(lines)
         )
     if width < _NARROW:
         return Group(Text(time, "dim"), *lines)
-    head = Text.assemble((f"{time:<{_INDENT}}", "dim"))
-    wrapped = [Padding(line, (0, 0, 0, _INDENT)) for line in lines[1:]]
-    return Group(_beside(head, lines[0]), *wrapped)
+    head = Text.assemble((f"{time:<{indent}}", "dim"))
+    wrapped = [Padding(line, (0, 0, 0, indent)) for line in lines[1:]]
+    return Group(_beside(head, lines[0], indent), *wrapped)
 
 
-def _beside(head: Text, line: Text) -> RenderableType:
+def _beside(head: Text, line: Text, indent: int) -> RenderableType:
     from rich.table import Table  # noqa: PLC0415 - only for wide terminals
 
     table = Table.grid(padding=0)
-    table.add_column(width=_INDENT, no_wrap=True)
+    table.add_column(width=indent, no_wrap=True)
     table.add_column()
     table.add_row(head, line)
     return table

@@ -9,8 +9,8 @@ from typing import Any, get_args
 import click
 
 from decalage.app.compose import RUNTIMES
-from decalage.app.options import EncoderWindowType, LanguagesType, TermsType
-from decalage.config import Engine, Pace, Stability
+from decalage.app.options import EncoderWindowType, LanguagesType, SecondsType, TermsType
+from decalage.config import Engine, Pace, Policy, Stability
 
 _DECLARED: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {}
 """Long name → what adds the option to a command."""
@@ -51,6 +51,11 @@ _option(
     help="Threads in each recognition.  [default: by the machine's cores]",
 )
 _option(
+    "--address",
+    metavar="HOST:PORT|auto",
+    help="For --runtime ray: the head of a Ray cluster.  [default: this machine alone]",
+)
+_option(
     "--model",
     default="base",
     metavar="NAME|PATH",
@@ -86,14 +91,14 @@ _option(
 _option(
     "--end-silence",
     "end_silence_s",
-    type=click.FloatRange(0.1, 5),
+    type=SecondsType(0.1, 5),
     metavar="S",
     help="Silence that ends an utterance: 0.5 at speaking pace, 1.5 at full speed.",
 )
 _option(
     "--max-utterance",
     "max_utterance_s",
-    type=click.FloatRange(5, 28),
+    type=SecondsType(5, 28),
     metavar="S",
     help="Longer speech is cut at its quietest point: 15 at speaking pace, 27 at full speed.",
 )
@@ -112,6 +117,24 @@ _option(
     "--speculate/--no-speculate",
     default=True,
     help="At speaking pace: begin with a phrase in a pause that may be its end.",
+)
+_option(
+    "--overload",
+    type=click.Choice(get_args(Policy)),
+    help="When the machine is too slow: degrade keeps all speech, drop-oldest the lag; at --pace max block "
+    "waits.  [default: degrade at speaking pace]",
+)
+_option(
+    "--max-lag",
+    "max_lag_s",
+    type=SecondsType(5, 120),
+    metavar="S",
+    help="With drop-oldest: no caption comes later after its speech.  [default: 10]",
+)
+_option(
+    "--fallback-model",
+    metavar="NAME|PATH",
+    help="A smaller model for when the machine is too slow, loaded beside the other.",
 )
 _option("--prompt", metavar="TEXT", help="Names and spellings the recognizer should expect.")
 _option(
@@ -148,7 +171,7 @@ _option(
 _option(
     "--duration",
     "duration_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SecondsType(min=0, min_open=True),
     metavar="S",
     help="Stop after this much sound.",
 )

@@ -140,7 +140,7 @@ def _own(function: Callable[..., Any]) -> Callable[..., Any]:
     *("--from", "--to", "--runtime", "--workers", "--threads", "--model", "--device", "--compute-type"),
     *("--engine", "--beam", "--encoder-window", "--end-silence", "--max-utterance", "--stability"),
     *("--partials/--no-partials", "--speculate/--no-speculate", "--prompt", "--terms", "--offline"),
-    "--verbose",
+    *("--overload", "--max-lag", "--fallback-model", "--address", "--verbose"),
 )
 @config_option
 def serve(*, verbose: int, **chosen: Any) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+_NAME_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s/?#@:\[\]\\\x00-\x1f]+)(:[0-9]*)?")
+"""RFC 9110, section 7.2: a host and perhaps a port, nothing before or behind them."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -24,7 +27,8 @@ class Door:
 
     def admits(self, token: str | None) -> bool:
         """Whether ``token`` is the server's, if it has one; a wrong one takes as long as the right."""
-        return self.token is None or hmac.compare_digest((token or "").encode(), self.token.encode())
+        given, own = ((each or "").encode(errors="surrogatepass") for each in (token, self.token))
+        return self.token is None or hmac.compare_digest(given, own)
 
     def knows_host(self, host: str | None) -> bool:
         """Whether the server may be called so.
@@ -49,8 +53,9 @@ class Door:
             return True
         if origin.rstrip("/") in {each.rstrip("/") for each in self.origins}:
             return True
-        scheme, _, netloc = origin.partition("://")
-        return scheme in ("http", "https") and host is not None and netloc.lower() == host.lower()
+        if not host:
+            return False
+        return origin.lower() in (f"http://{host}".lower(), f"https://{host}".lower())
 
 
 def bearer(authorization: str | None) -> str | None:
@@ -73,6 +78,8 @@ def _name(host: str) -> str:
     """``host`` without its port, its brackets and a dot at its end, in lower case; "" for what is none."""
     if _is_address(host):
         return host.lower()
+    if not _NAME_AND_PORT.fullmatch(host):
+        return ""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower().removesuffix(".")
     except ValueError:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -12,6 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from decalage.events import Caption, Event, Gap, Settled
+from decalage.flow.overload import Step
 from decalage.flow.statistics import RuntimeStatistics
 
 _BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)
@@ -28,6 +29,10 @@ class Load:
     listeners: int
     queue_s: float
     """Seconds of sound that came and were not segmented, all sessions together."""
+    spilled_s: float
+    """Of that, on the disk."""
+    shedding: Mapping[str, int]
+    """What is given up under overload → by how many sessions."""
     runtime: RuntimeStatistics
 
 
@@ -148,6 +153,15 @@ class _LoadCollector(Collector):
         yield GaugeMetricFamily(
             "decalage_queue_seconds", "Sound that waits to be segmented, all sessions together.", load.queue_s
         )
+        yield GaugeMetricFamily(
+            "decalage_spilled_seconds", "Of the sound that waits, what is on the disk.", load.spilled_s
+        )
+        shedding = GaugeMetricFamily(
+            "decalage_sessions_shedding", "Sessions that give something up, by what.", labels=["step"]
+        )
+        for step in get_args(Step):
+            shedding.add_metric([step], load.shedding.get(step, 0))
+        yield shedding
         yield from _of_runtime(load.runtime)
 
 

@@ -19,7 +19,7 @@ from decalage.app.server.protocol import (
     Resume,
 )
 from decalage.config import Stability
-from decalage.errors import UsageError
+from decalage.errors import UsageError, brief
 from decalage.languages import primary
 from decalage.sources.packets import OPUS_RATE, Encoding
 
@@ -49,7 +49,7 @@ def parse(text: str) -> ClientMessage:
         return End()
     if kind == "ping":
         return Ping(_ping_id(body))
-    raise ProtocolError("bad-message", f"unknown type {_short(kind)}; there are config, flush, end and ping")
+    raise ProtocolError("bad-message", f"unknown type {brief(kind)}; there are config, flush, end and ping")
 
 
 def _refuse(constant: str) -> None:
@@ -61,11 +61,11 @@ def _config(body: Mapping[str, Any]) -> Config:
     if version is None:
         raise ProtocolError("bad-message", "config needs a version")
     if version != VERSION:
-        raise ProtocolError("unsupported-version", f"version {version}; this server speaks {VERSION}")
+        raise ProtocolError("unsupported-version", f"version {brief(version)}; this server speaks {VERSION}")
     encoding: Encoding = _taken(body, "encoding", _one_of(get_args(Encoding))) or "pcm_s16le"
     rate = _taken(body, "sample_rate", _whole)
     if rate is not None and rate not in RATES:
-        raise ProtocolError("bad-message", f"sample_rate {rate}: {RATES.start} to {RATES.stop - 1} Hz")
+        raise ProtocolError("bad-message", f"sample_rate {brief(rate)}: {RATES.start} to {RATES.stop - 1} Hz")
     prompt = _taken(body, "prompt", _text)
     if prompt is not None and len(prompt) > PROMPT_LETTERS:
         raise ProtocolError("bad-message", f"a prompt has at most {PROMPT_LETTERS} letters")
@@ -113,7 +113,7 @@ def _taken(body: Mapping[str, Any], name: str, read: Callable[[Any], T]) -> T | 
         return read(value)
     except (TypeError, UsageError) as error:
         told = error if isinstance(error, UsageError) else f"{error} is needed"
-        raise ProtocolError("bad-message", f"{name} {_short(value)}: {told}") from error
+        raise ProtocolError("bad-message", f"{name} {brief(value)}: {told}") from error
 
 
 def _text(value: Any) -> str:
@@ -173,9 +173,4 @@ def _ping_id(body: Mapping[str, Any]) -> int | float | str | None:
     short = isinstance(value, str) and len(value) <= 64 and _is_unicode(value)
     if value is None or whole or real or short:
         return value
-    raise ProtocolError("bad-message", f"id {_short(value)}: a number or a string of 64 letters is needed")
-
-
-def _short(value: Any) -> str:
-    told = repr(value)
-    return told if len(told) <= 40 else f"{told[:40]}…"
+    raise ProtocolError("bad-message", f"id {brief(value)}: a number or a string of 64 letters is needed")

@@ -11,6 +11,7 @@ from decalage.app.server.protocol import dumps
 from decalage.events import (
     Event,
     LanguageChanged,
+    OverloadChanged,
     Partial,
     Settled,
     SpeechStarted,
@@ -105,8 +106,8 @@ class Replay:
     def settled(self) -> Iterator[Start | Settled | LanguageChanged | Summary]:
         """All that is kept, in order."""
         for told in self._kept:
-            assert not isinstance(told.event, Partial | SpeechStarted | SpeechStopped)  # noqa: S101
-            yield told.event
+            if not isinstance(told.event, Partial | SpeechStarted | SpeechStopped | OverloadChanged):
+                yield told.event
 
     def cursor_before(self, count: int) -> int:
         """The cursor of a reader that is to get the last ``count`` kept events first."""

@@ -22,19 +22,14 @@ from decalage.app.server.protocol import Limits, Overload, ProtocolError, Reason
 from decalage.app.server.replay import Replay, passes
 from decalage.app.server.sound import Recorder, SessionSound
 from decalage.app.tally import Tally
-from decalage.audio import seconds
 from decalage.clock import Clock
 from decalage.config import StreamOptions
-from decalage.events import Caption, Event, Gap, Start, StreamEvent, Summary
+from decalage.events import Caption, Event, Gap, OverloadChanged, Start, StreamEvent, Summary
 from decalage.runtimes.stream import RuntimeStream
 from decalage.sources.packets import Encoding
 
 _RECENT = 100
 """Captions that the lags of ``Stats`` are of."""
-_USUAL_S = 1.5
-"""What speech may wait for its answer before it counts as late."""
-_BEHIND_S = (3.0, 1.0)
-"""Late by so much is overload, until it is as little as the second."""
 _SHED_S = 10.0
 """Sound that was dropped is told of for so long."""
 
@@ -152,7 +147,8 @@ class Session:
         """What is to be done by now: sound that waited, and an end if it is time for one."""
         now = self._clock.now()
         self.sound.due()
-        self._shed()
+        self.stream.waits_from = self.sound.heard_s if self.sound.waiting_s else None
+        self.stream.look()
         if self.reason is not None:
             return
         if self._left is not None:
@@ -164,8 +160,10 @@ class Session:
             self.end("too-long")
 
     def told(self, event: StreamEvent) -> None:
-        """The stream says ``event``."""
+        """The stream says ``event``; what is given up is told as ``overload`` while it is."""
         self._tally.add(event)
+        if isinstance(event, OverloadChanged):
+            return
         if isinstance(event, Caption) and event.lag is not None:
             self._lags.append(event.lag)
         if isinstance(event, Gap) and event.captured:
@@ -245,7 +243,7 @@ class Session:
         p50, p95 = np.percentile(list(self._lags), [50, 95]) if self._lags else (None, None)
         stats = Stats(
             audio_received_s=self.sound.received_s,
-            behind_s=round(self.behind_s, 2),
+            behind_s=round(self.stream.behind_s, 2),
             listeners=self.listeners,
             lag_p50=None if p50 is None else round(float(p50), 3),
             lag_p95=None if p95 is None else round(float(p95), 3),
@@ -253,25 +251,12 @@ class Session:
         self._stats = (now, stats)
         return stats
 
-    @property
-    def behind_s(self) -> float:
-        """How much longer than usual the oldest sound without an answer has waited for it."""
-        now = self.stream.statistics()
-        pending = [] if now.oldest_end is None else [now.oldest_end]
-        if now.samples_waiting or self.sound.waiting_s:
-            pending.append(self.sound.heard_s - seconds(now.samples_waiting))
-        return max(0.0, self.stream.now() - min(pending) - _USUAL_S) if pending else 0.0
-
     def overload(self) -> Overload:
-        """Whether it is late, and what is given up for that: nothing where it is not."""
-        shedding = [] if self.stream.choices.sketching or not self._wish.partials else ["partials"]
+        """How late it is, and what is given up for that: nothing where it is not."""
+        shedding: list[str] = [] if self.stream.ended else list(self.stream.overload.shed)
         if self._dropped is not None and self._clock.now() - self._dropped < _SHED_S:
             shedding.append("sound")
-        return Overload(round(self.behind_s, 2), "degrade", tuple(shedding))
-
-    def _shed(self) -> None:
-        """Captions that grow are given up while it is late, until it is on time again."""
-        self.stream.choices.sketching = self.behind_s <= _BEHIND_S[0 if self.stream.choices.sketching else 1]
+        return Overload(round(self.stream.behind_s, 2), self.stream.overload.policy, tuple(shedding))
 
     def _add(self, event: Event) -> None:
         """Number ``event``; all but what passes is recorded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -62,13 +63,14 @@ class Service:
     def load(self) -> Load:
         """What there is to do now."""
         sessions = self.hall.sessions
+        streams = [session.stream.statistics() for session in sessions]
         return Load(
             sessions=len(sessions),
             listeners=sum(session.listeners for session in sessions),
-            queue_s=sum(
-                session.sound.waiting_s + seconds(session.stream.statistics().samples_waiting)
-                for session in sessions
-            ),
+            queue_s=sum(session.sound.waiting_s for session in sessions)
+            + seconds(sum(each.samples_waiting for each in streams)),
+            spilled_s=seconds(sum(each.samples_spilled for each in streams)),
+            shedding=Counter(step for session in sessions for step in session.stream.overload.shed),
             runtime=self._booth.runtime.statistics(),
         )
 

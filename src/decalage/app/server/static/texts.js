@@ -147,6 +147,12 @@ export function journalText(kept) {
 export function overloadText(shedding) {
   const given = (Array.isArray(shedding) ? shedding : [shedding]).filter(Boolean);
   if (!given.length) return "";
-  const told = { partials: "growing captions are left out", sound: "sound is being dropped" };
+  const told = {
+    partials: "growing captions are left out",
+    speculation: "nothing is begun before the end of a phrase",
+    beam: "the search is narrow",
+    model: "the smaller model listens",
+    sound: "sound is being dropped",
+  };
   return `The server cannot keep up: ${given.map((each) => told[each] ?? each).join(", ")}.`;
 }
