@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import properties  # noqa: F401 - chooses how many examples properties are tried with
+
 REQUIRE_ALL = os.environ.get("DECALAGE_REQUIRE_ALL") == "1"
 
 

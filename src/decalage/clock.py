@@ -41,10 +41,21 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's monotonic clock."""
+    """The machine's monotonic clock. While it sleeps this stands still, but on Windows runs on."""
 
     def now(self) -> float:
         return time.monotonic()
 
     def wait(self, condition: Waitable, until: float | None) -> None:
-        condition.wait(None if until is None else max(0.0, until - time.monotonic()))
+        condition.wait(None if until is None else max(0.0, until - self.now()))
+
+
+class OutsideClock(SystemClock):
+    """Runs on while the machine sleeps: for what goes on without us, as a speaker does."""
+
+    def now(self) -> float:
+        # Linux: since the machine started. macOS: its CLOCK_MONOTONIC, which ``time.monotonic`` is not.
+        return time.monotonic() if _RUNS_ON is None else time.clock_gettime(_RUNS_ON)
+
+
+_RUNS_ON: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))

@@ -27,6 +27,13 @@ Each message is one line that says what happened and what to do about it.
 
 from __future__ import annotations
 
+from reprlib import Repr
+
+_SHOWN = Repr()
+_SHOWN.maxlevel = 2
+_SHOWN.maxstring = _SHOWN.maxother = 60
+_SHOWN_LETTERS = 60
+
 
 class DecalageError(Exception):
     """Root of all errors raised on purpose; ``exit_code`` is what the command line returns."""
@@ -118,6 +125,12 @@ class StreamFinishedError(ClosedError):
 
 class RuntimeClosedError(ClosedError):
     """Raised by ``open()`` and ``run()`` after ``close()``: make another runtime."""
+
+
+def brief(value: object) -> str:
+    """``value`` as a message shows what somebody sent: at most 61 letters, however long or deep it is."""
+    told = _SHOWN.repr(value)
+    return told if len(told) <= _SHOWN_LETTERS else f"{told[:_SHOWN_LETTERS]}…"
 
 
 def one_line(message: object) -> str:

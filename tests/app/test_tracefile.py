@@ -176,6 +176,23 @@ def test_a_written_trace_replaces_the_old_one_and_leaves_nothing_beside_it(tmp_p
     assert sorted(tmp_path.iterdir()) == [link, path]
 
 
+def test_a_private_file_is_private_while_it_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "trace.json"
+    path.write_text("old")
+    path.chmod(0o600)
+    modes, write = [], Path.write_bytes
+
+    def watched(file: Path, content: bytes) -> int:
+        modes.append(file.stat().st_mode & 0o777)
+        return write(file, content)
+
+    monkeypatch.setattr(Path, "write_bytes", watched)
+    write_trace(traced(*PIPELINE), str(path))
+    assert modes == [path.stat().st_mode & 0o777] == [0o600]
+
+
 def test_a_trace_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="the folder does not exist"):
         write_trace(traced(*PIPELINE), str(tmp_path / "gone" / "trace.json"))

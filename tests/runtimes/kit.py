@@ -6,6 +6,7 @@ import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 from unittest.mock import patch
@@ -23,10 +24,13 @@ from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.pipeline import PipelineRuntime
 from decalage.runtimes.pool import PoolRuntime
 from decalage.runtimes.processes import ProcessesRuntime
+from decalage.runtimes.ray_cluster import Connection, connect, release
+from decalage.runtimes.ray_runtime import RayRuntime
 from decalage.runtimes.sequential import SequentialRuntime
 from decalage.runtimes.stream import RuntimeStream
 from decalage.testing.elsewhere import ServedBlueprint
 from decalage.testing.engines import FakeBlueprint, silence, speech
+from tests.conftest import missing
 
 RUNTIMES: dict[str, type[LocalRuntime]] = {
     "sequential": SequentialRuntime,
@@ -34,7 +38,33 @@ RUNTIMES: dict[str, type[LocalRuntime]] = {
     "pool": PoolRuntime,
     "processes": ProcessesRuntime,
     "asyncio": AsyncioRuntime,
+    "ray": RayRuntime,
 }
+ELSEWHERE = ("processes", "ray")
+"""Those whose engines are in other processes."""
+
+
+class RayKept:
+    """Ray on this machine, started once, because it takes seconds; every runtime of a test joins it."""
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+
+    def get(self) -> Connection:
+        """Start it, unless it is there. Skips the test where Ray is not installed."""
+        if find_spec("ray") is None:
+            missing("Ray", "pip install 'decalage[ray]'")
+        self._connection = self._connection or connect(None)
+        return self._connection
+
+    def end(self) -> None:
+        """The last test that needs it is over."""
+        if self._connection is not None:
+            release(self._connection)
+            self._connection = None
+
+
+ray_kept = RayKept()
 
 
 @contextmanager
@@ -61,15 +91,22 @@ def running(
     *,
     clock: Clock | None = None,
     trace: Trace | None = None,
+    apart: bool = False,
     **options: Any,
 ) -> Iterator[LocalRuntime]:
     """A runtime that is closed at the end, and a check that nothing of it is left then.
 
-    Cutting has no deadline unless a test sets one: a clock that jumps must not find it at work.
+    Engines in other processes are the test's own all the same, unless they are to be ``apart``.
+
+    Cutting has no deadline unless a test sets one: a clock that jumps must not find it at work. Other
+    deadlines are what a test says, whatever the length of the sound and the text.
     """
-    options = {"vad_deadline_s": 1e6, **options}
+    exact = {"vad_deadline_rtf": 0, "asr_deadline_rtf": 0, "mt_deadline_character_s": 0}
+    options = {"vad_deadline_s": 1e6, **exact, **options}
+    if name == "ray" and "cluster" not in options:
+        ray_kept.get()
     before = set(threading.enumerate())
-    served = ServedBlueprint(blueprint or FakeBlueprint()) if name == "processes" else None
+    served = ServedBlueprint(blueprint or FakeBlueprint()) if name in ELSEWHERE and not apart else None
     try:
         with no_memory_left():
             runtime = RUNTIMES[name](

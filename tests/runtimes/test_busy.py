@@ -10,7 +10,7 @@ from decalage.flow.trace import Trace
 from decalage.runtimes.busy import BusySeconds
 from decalage.testing import ManualClock
 from decalage.testing.engines import FakeBlueprint, FakeRecognizer, ForeseeingSegmenter, tone
-from tests.runtimes.kit import RUNTIMES, interpret, running
+from tests.runtimes.kit import ELSEWHERE, RUNTIMES, interpret, running
 
 PART = AudioChunk(0, tone(7, 0.05))
 LIVE = StreamOptions(partials=True, stability="fast", pace="realtime")
@@ -32,7 +32,7 @@ def test_a_runtime_counts_the_seconds_of_each_stage_that_its_spans_tell(name: st
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(RUNTIMES) - {"processes"})
+    "name", sorted(set(RUNTIMES) - set(ELSEWHERE))
 )  # other processes have clocks of their own
 def test_work_counts_for_its_stage_alone_also_where_it_failed_or_was_rejected(name: str) -> None:
     clock = ManualClock()

@@ -25,9 +25,9 @@ from decalage.testing.engines import (
     speech,
     tone,
 )
-from tests.runtimes.kit import RUNTIMES, ToneSource, fed, feed_all, indices, running, texts
+from tests.runtimes.kit import ELSEWHERE, RUNTIMES, ToneSource, fed, feed_all, indices, running, texts
 
-THREADED = [name for name in RUNTIMES if name != "processes"]
+THREADED = [name for name in RUNTIMES if name not in ELSEWHERE]
 """In ``processes`` a panic ends a process, which is replaced: test_processes.py."""
 
 
@@ -145,10 +145,7 @@ def test_an_utterance_that_hangs_amid_many_keeps_its_place(name: str) -> None:
         sum(range(spins[word]))
 
     blueprint = FakeBlueprint(FakeRecognizer(work=work, gates={hanging: gate}), FakeTranslator(gate=said))
-    mt_deadline_s = 60 if name == "sequential" else 1e6  # there one deadline bounds both
-    with running(
-        name, blueprint, clock=clock, workers=4, mt_deadline_s=mt_deadline_s, max_in_flight=credit
-    ) as runtime:
+    with running(name, blueprint, clock=clock, workers=4, mt_deadline_s=1e6, max_in_flight=credit) as runtime:
         stream = runtime.open(StreamOptions())
         feeding = threading.Thread(target=feed_all, args=(stream, speech(list(spins), 0.01)))
         feeding.start()
@@ -159,7 +156,7 @@ def test_an_utterance_that_hangs_amid_many_keeps_its_place(name: str) -> None:
             gate.wait_inside(attempt)
             # All that may be in flight beside it is done: the clock finds nobody else at work.
             said.wait_arrived(hanging - 1 if name == "sequential" else hanging - 1 + credit - 1)
-            clock.advance(121)
+            clock.advance(runtime.options.asr_deadline_s + 1)
         reading.join()
         feeding.join()
         gate.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from decalage.sinks.layout import RULES, Cue, both, cues
+from decalage.sinks.layout import RULES, Cue, Rules, both, cues
 from decalage.speech import Word
 
 SPEECH = (
@@ -52,6 +53,43 @@ def test_with_the_times_of_words_too(words: list[str], per_word: float) -> None:
     text = " ".join(words)
     end = per_word * len(words) + 0.2
     assert_laid_out(cues(text, 0.0, end, spoken(text, per_word)), 0.0, end)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200), lengths, st.integers(0, 30))
+def test_letters_without_width_are_kept_in_their_places_too(text: str, length: float, words: int) -> None:
+    found = cues(text, 3.0, 3.0 + length, spoken(text, length / max(1, len(text.split())), 3.0)[:words])
+    said = "".join("".join(line.split()) for cue in found for line in cue.lines)
+    assert said == "".join(text.split())
+    assert all(cell_len(line) <= RULES.columns for cue in found for line in cue.lines)
+    times = [time for cue in found for time in (cue.start, cue.end)]
+    assert times == sorted(times)
+    assert all(3.0 - 1e-6 <= time <= 3.0 + length + 1e-6 for time in times)
+
+
+@given(letters, lengths, st.sampled_from([RULES, replace(RULES, columns=32), replace(RULES, lines=1)]))
+def test_a_cue_stays_as_long_as_it_takes_to_read_wherever_the_next_leaves_the_time(
+    text: str, length: float, rules: Rules
+) -> None:
+    found = cues(text, 0.0, length, rules=rules)
+    for cue, after in pairwise([*found, None]):
+        assert cue is not None
+        columns = sum(map(cell_len, cue.lines)) + (len(cue.lines) - 1)
+        reading_s = min(max(rules.least_s, (columns - 1) / rules.columns_per_s), rules.most_s)
+        room_s = (length if after is None else after.start - rules.gap_s) - cue.start
+        assert cue.end - cue.start >= min(reading_s, room_s) - 1e-6
+        assert len(cue.lines) <= rules.lines
+
+
+@given(letters.filter(str.strip), letters, lengths)
+def test_both_texts_are_whole_and_each_stands_on_lines_of_its_own(
+    source: str, target: str, length: float
+) -> None:
+    found = both(source, target, 0.0, length)
+    lines = [line for cue in found for line in cue.lines]
+    assert all(cell_len(line) <= RULES.columns for line in lines)
+    assert "".join("".join(cue.lines[0].split()) for cue in found) == "".join(source.split())
+    below = "".join("".join(line.split()) for cue in found for line in cue.lines[1:])
+    assert below == "".join(target.split())
 
 
 def test_a_cue_begins_with_its_first_word() -> None:
@@ -103,6 +141,13 @@ def test_a_word_longer_than_a_line_is_cut() -> None:
     found = cues(address, 0.0, 6.0)
     assert_laid_out(found, 0.0, 6.0)
     assert "".join(line for cue in found for line in cue.lines) == address
+
+
+@pytest.mark.parametrize("text", ["漢" * 1500, "漢" + "\u0301" * 1500, "あ" + "ー" * 500, "to be " * 750])
+def test_a_text_however_long_is_laid_out_at_once(text: str) -> None:
+    found = cues(text, 0.0, 300.0)  # by every pair of places in it this takes hours
+    assert "".join("".join(line.split()) for cue in found for line in cue.lines) == "".join(text.split())
+    assert all(cell_len(line) <= RULES.columns for cue in found for line in cue.lines)
 
 
 def test_nothing_gives_no_cue() -> None:

@@ -8,12 +8,16 @@ from typing import Any
 
 import av
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from decalage.app.outputs import as_text
 from decalage.events import Caption, Event, Timing
 from decalage.sinks.captions import Show
 from decalage.sinks.output import TextOutput
 from decalage.sinks.subtitles import FORMS, SubtitleForm, SubtitleSink
 from decalage.speech import Word
+from tests.properties import examples
 from tests.sinks.events import START, SUMMARY
 
 TIMING = Timing(0, 0, 0, 0, None, None, 0)
@@ -70,6 +74,44 @@ def test_what_is_written_is_read_by_another_program(tmp_path: Path, form: Subtit
     assert start == pytest.approx(1.0, abs=0.011)
     assert later == pytest.approx(3661.5, abs=0.011)
     assert start < end <= 3.0 + 0.011
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_after_ten_hours_the_times_go_on(tmp_path: Path, form: SubtitleForm) -> None:
+    path = tmp_path / f"day.{form}"
+    written(path, form, caption(0, 43_201.5, 43_203.0, en="Noon.", pt="Meio-dia."))
+    ((start, end, _),) = read_back(path)
+    assert [start, end] == pytest.approx([43_201.5, 43_203.0], abs=0.011)
+
+
+STAMP = re.compile(r"(\d+):([0-5]\d):([0-5]\d)[.,](\d{2,3})")
+
+
+@examples(40)
+@given(
+    starts=st.lists(
+        st.floats(0, 200) | st.integers(0, 200_000).map(lambda ms: ms / 1000 - 0.0004), max_size=6
+    ),
+    from_s=st.sampled_from([0.0, 58.9, 3599.0, 35_990.0]),
+    form=st.sampled_from(FORMS),
+)
+def test_milliseconds_roll_over_and_no_cue_begins_before_the_one_before_it_ends(
+    starts: list[float], from_s: float, form: SubtitleForm
+) -> None:
+    places = [from_s + max(0.0, start) for start in sorted(starts)]
+    ends = [*places[1:], places[-1] + 2] if places else []
+    events = [caption(*each, en="No.", pt="Não.") for each in zip(range(9), places, ends, strict=False)]
+    found = STAMP.findall(as_text(events, form, "target"))
+    times = [3600 * int(h) + 60 * int(m) + int(s) + float(f"0.{part}") for h, m, s, part in found]
+    assert times == sorted(times)
+    assert times[::2] == pytest.approx(places, abs=0.0051 if form == "ass" else 0.00051)
+
+
+def test_a_tag_is_shown_as_it_was_said(tmp_path: Path) -> None:
+    said = "<b>bold</b> <i> 3 < 4 <!-- <3"
+    written(tmp_path / "talk.srt", "srt", caption(0, 1.0, 3.0, en="x", pt=said))
+    ((_, _, text),) = read_back(tmp_path / "talk.srt")
+    assert text == said.replace("<b", "‹b").replace("</", "‹/").replace("<i", "‹i").replace("<!", "‹!")
 
 
 def test_srt_is_as_players_want_it(tmp_path: Path) -> None:

@@ -161,6 +161,27 @@ def test_sound_lost_by_the_driver_is_a_hole_where_it_was_long_enough(clock: Manu
     assert source.overflows == 1
 
 
+def test_the_time_in_which_the_machine_slept_is_a_hole_though_nobody_says_so(clock: ManualClock) -> None:
+    device = FakeDevice()
+    source = MicrophoneSource(device, clock=clock)
+    said(device, clock)
+    clock.advance(3600)
+    said(device, clock)
+    said(device, clock)
+    source.stop()
+    assert [chunk.first for chunk in source] == [0, 1600 + 3600 * RATE, 3200 + 3600 * RATE]
+
+
+def test_a_device_whose_clock_is_slow_loses_nothing_by_it(clock: ManualClock) -> None:
+    device = FakeDevice()
+    source = MicrophoneSource(device, clock=clock)
+    for _ in range(90):
+        clock.advance(0.05)  # a tenth of a second takes half as long again
+        said(device, clock)
+    source.stop()
+    assert [chunk.first for chunk in source] == [1600 * n for n in range(90)]
+
+
 def test_a_block_that_comes_late_moves_nothing(clock: ManualClock) -> None:
     device = FakeDevice()
     source = MicrophoneSource(device, clock=clock)

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 
 from decalage.audio import AudioChunk
+from decalage.errors import UsageError
 from decalage.sources.pace import Limited, Paced
 from decalage.testing import ManualClock
 
@@ -88,3 +90,9 @@ def test_limited_ends_at_its_sample() -> None:
     assert sum(len(chunk.samples) for chunk in chunks) == 4000
     assert source.stopped
     assert Limited(Steady(), 5.0).duration_s == 1.0
+
+
+@pytest.mark.parametrize("duration_s", [float("nan"), float("inf")])
+def test_what_is_no_number_of_seconds_limits_nothing(duration_s: float) -> None:
+    with pytest.raises(UsageError, match=f"duration {duration_s} s: a number is needed"):
+        Limited(Steady(), duration_s)

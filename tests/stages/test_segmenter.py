@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from decalage.audio import AudioChunk, Samples, seconds
@@ -18,6 +18,7 @@ from decalage.speech import Activity, Cut, MissingSound, Segment, Transcript, Ut
 from decalage.stages.frames import Frame, quietest
 from decalage.stages.lengths import Lengths
 from decalage.stages.segmenter import VadSegmenter
+from tests.properties import examples
 
 FRAME = 512
 OPTIONS = SegmenterOptions(
@@ -366,7 +367,7 @@ SETTINGS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     PROBABILITIES,
     SETTINGS,
@@ -387,7 +388,7 @@ def test_segments_do_not_depend_on_the_chunks_and_part_the_sound_exactly(
     assert all(u.duration <= options.max_utterance_s for u in utterances(whole))
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     PROBABILITIES,
     st.lists(st.tuples(st.integers(0, 20_000), st.integers(1, 9000), st.booleans()), max_size=5),

@@ -6,7 +6,9 @@ import importlib.util
 import json
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import pytest
 
 from decalage.audio import SAMPLE_RATE, AudioChunk, Samples
 from decalage.contracts import VoiceActivityDetector
-from decalage.errors import MissingPartError, ModelMissingError
+from decalage.errors import MissingPartError, ModelDamagedError, ModelMissingError
 from decalage.speech import Activity, Cut, Utterance
 from decalage.stages.segmenter import VadSegmenter
 from decalage.stages.vad import FRAME_SAMPLES, SileroModel, silero_path
@@ -97,6 +99,34 @@ def test_a_missing_file_is_told_with_the_command_that_mends_it(tmp_path: Path) -
 def test_a_missing_package_is_told_with_the_command_that_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", {}.get)
     with pytest.raises(ModelMissingError, match="not installed: python -m pip install"):
+        silero_path()
+
+
+def installed(folder: Path, content: bytes, found: bytes) -> Path:
+    """faster-whisper as pip leaves it in ``folder``, with ``found`` where it noted ``content``."""
+    file = folder / "faster_whisper" / "assets" / "silero_vad_v6.onnx"
+    about = folder / "faster_whisper-1.2.3.dist-info"
+    file.parent.mkdir(parents=True)
+    about.mkdir()
+    (folder / "faster_whisper" / "__init__.py").touch()
+    file.write_bytes(found)
+    digest = urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: faster-whisper\nVersion: 1.2.3\n")
+    (about / "RECORD").write_text(f"{file.relative_to(folder).as_posix()},sha256={digest},{len(content)}\n")
+    return file
+
+
+@pytest.mark.parametrize("found", [b"weights", b"weighty"])
+def test_a_file_that_is_not_as_it_was_installed_is_told_with_the_command_that_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: bytes
+) -> None:
+    file = installed(tmp_path, b"weights", found)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "faster_whisper", raising=False)
+    if found == b"weights":
+        assert silero_path() == file
+        return
+    with pytest.raises(ModelDamagedError, match=r"_v6\.onnx is not as it was installed; run: .*pip"):
         silero_path()
 
 

@@ -8,13 +8,12 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from decalage.contracts import Sink
 from decalage.errors import OutputError, UsageError
 from decalage.events import Event
 from decalage.languages import primary
 from decalage.sinks.captions import Show
+from decalage.sinks.console import PipeConsole
 from decalage.sinks.jsonl import JsonlSink
 from decalage.sinks.output import TextOutput, check_writable
 from decalage.sinks.speech import SpokenSink
@@ -124,7 +123,7 @@ def _language_of(path: str) -> str | None:
 
 def _screen(form: str, *, show: Show | None, live: bool, status: Callable[[], str] | None) -> Sink:
     if form == "text":
-        console = Console(highlight=False, soft_wrap=False)
+        console = PipeConsole(highlight=False, soft_wrap=False)
         return TerminalSink(console, show=show or "both", live=live, status=status)
     return written_as(form, TextOutput(sys.stdout, "standard output"), show)
 

@@ -19,7 +19,8 @@ from typing import cast
 from decalage.audio import SAMPLE_RATE, AudioChunk
 from decalage.contracts import AudioSource
 from decalage.errors import DamagedInputError
-from decalage.runtimes.child import START_LIMIT_S, end, gone, heard, sendable, spawn
+from decalage.runtimes.child import end, gone, heard, sendable, spawn
+from decalage.runtimes.deadlines import START_LIMIT_S
 from decalage.runtimes.sound_block import SoundBlock
 
 logger = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ whose child is gone gets ``WorkerLostError``. Sound never travels on the pipe (`
 from __future__ import annotations
 
 import atexit
+import errno
 import logging
 import multiprocessing
 import os
@@ -29,13 +30,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from decalage.errors import EngineError
+from decalage.errors import EngineError, one_line
 from decalage.runtimes.calls import RemoteCall, WorkerLostError, reason
+from decalage.runtimes.deadlines import START_LIMIT_S
 
 logger = logging.getLogger(__name__)
-
-START_LIMIT_S = 300.0
-"""A child that has not loaded its model by then will not."""
 
 END_LIMIT_S = 5.0
 """A killed process is gone in milliseconds; one that is not by then is left to the system."""
@@ -143,7 +142,10 @@ class Child:
             raise error
 
     def call(self, method: str, *args: object) -> Any:
-        """``method(*args)`` of the service. Raises what it raises, ``WorkerLostError`` when it is gone."""
+        """``method(*args)`` of the service. Raises what it raises, ``WorkerLostError`` when it is gone.
+
+        So it does where the service has no memory left.
+        """
         process, began = self.pid, time.monotonic()
         try:
             if not self._process.is_alive():
@@ -157,6 +159,8 @@ class Child:
             raise self._loss("is gone", begun=False) from error
         ipc_s = time.monotonic() - began - (end - start)
         self._answered.append(RemoteCall(process, start, end, max(0.0, ipc_s)))
+        if _of_memory(result):  # a fresh process begins with little
+            raise self._loss(f"has no memory left: {one_line(result)}")
         if failed:
             raise result
         return result
@@ -225,6 +229,12 @@ class Child:
 
     def _loss(self, what: str, *, begun: bool = True) -> WorkerLostError:
         return WorkerLostError(self._lost or f"the {self.name} process {what}", begun=begun)
+
+
+def _of_memory(result: object) -> bool:
+    """Whether a call has failed for want of memory."""
+    refused = isinstance(result, OSError) and result.errno == errno.ENOMEM  # to map a block
+    return refused or isinstance(result, MemoryError)
 
 
 def end(process: BaseProcess) -> None:

@@ -22,6 +22,7 @@ from decalage.errors import DecalageError, RuntimeClosedError, StreamFinishedErr
 from decalage.flow.statistics import RuntimeStatistics
 from decalage.flow.trace import Trace
 from decalage.runtimes.calls import EngineCalls, RecognizedJob, Seat, Translations, reason
+from decalage.runtimes.deadlines import overdue, timed
 from decalage.runtimes.job import Job
 from decalage.runtimes.stream import RuntimeStream
 from decalage.runtimes.workers import WorkerAbandonedError, WorkerPool
@@ -64,6 +65,7 @@ class LocalRuntime(ABC):
         self._make_pools()
         try:
             self._load(blueprint)
+            self._try_segmenter(blueprint)
         except BaseException:
             self.close()
             raise
@@ -148,6 +150,10 @@ class LocalRuntime(ABC):
     def _load(self, blueprint: StageBlueprint) -> None:
         """Load the engines."""
 
+    def _try_segmenter(self, blueprint: StageBlueprint) -> None:
+        """What a segmenter cannot be made without is missed now, not when the first stream begins."""
+        blueprint.segmenter("", SegmenterOptions())
+
     @abstractmethod
     def _wake(self, stream: RuntimeStream) -> None:
         """``stream`` may have something to cut: see to it that a worker looks."""
@@ -187,13 +193,12 @@ class LocalRuntime(ABC):
         self, pool: WorkerPool, stream: RuntimeStream, given_up: Callable[[], None] = nothing
     ) -> Job | None:
         """Cut on this worker of ``pool``; past the deadline it is replaced and the stream ends with that."""
-        limit_s = self.options.vad_deadline_s
 
-        def give_up() -> None:
-            stream.give_up_cutting(f"no answer within {limit_s:g} s")
+        def give_up(limit_s: float) -> None:
+            stream.give_up_cutting(overdue(limit_s))
             given_up()
 
-        with pool.deadline(limit_s, give_up):
+        with pool.deadline(self.options.vad_deadline_s, give_up):  # of a slice, whose length is nothing
             return self._calls.cut(stream)
 
     def _recognize_within(
@@ -205,15 +210,14 @@ class LocalRuntime(ABC):
 
     def _recognizing(
         self, pool: WorkerPool, job: Job, given_up: Callable[[], None] = nothing
-    ) -> AbstractContextManager[None]:
+    ) -> AbstractContextManager[Callable[[float], None]]:
         """The deadline of all that has to be done for the transcript of ``job``."""
-        limit_s = self.options.asr_deadline_s
 
-        def give_up() -> None:
-            job.fail("asr", f"no answer within {limit_s:g} s")
+        def give_up(limit_s: float) -> None:
+            job.fail("asr", overdue(limit_s))
             given_up()
 
-        return pool.deadline(limit_s, give_up)
+        return pool.deadline(self.options.asr_limit_s(job.utterance.duration), give_up)
 
     def _translate_within(
         self,
@@ -223,14 +227,13 @@ class LocalRuntime(ABC):
         given_up: Callable[[], None] = nothing,
     ) -> None:
         """Translate and settle on this worker of ``pool``; past the deadline with what is done."""
-        limit_s = self.options.mt_deadline_s
 
-        def give_up() -> None:
-            self._calls.give_up(work, f"no answer within {limit_s:g} s")
+        def give_up(limit_s: float) -> None:
+            self._calls.give_up(work, overdue(limit_s))
             given_up()
 
-        with pool.deadline(limit_s, give_up):
-            self._calls.translate(work, seat)
+        with pool.deadline(self.options.mt_deadline_s, give_up) as renew:
+            self._calls.translate(work, timed(seat, renew, self.options))
 
     @property
     def _sketch_limit(self) -> int:

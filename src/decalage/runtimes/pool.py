@@ -12,10 +12,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import ClassVar
 
 from decalage.contracts import Recognizer, StageBlueprint, Translator
 from decalage.runtimes.calls import RecognizedJob, Seat, Translations, reason
+from decalage.runtimes.deadlines import START_LIMIT_S
 from decalage.runtimes.job import Job
 from decalage.runtimes.staged import StagedRuntime
 
@@ -39,11 +41,13 @@ class Replicas:
         self._give_back(self._new())
 
     @contextmanager
-    def lend(self) -> Iterator[Seat[Recognizer]]:
-        """A copy for one call."""
+    def lend(self, loads: Callable[[], None]) -> Iterator[Seat[Recognizer]]:
+        """A copy for one call; ``loads()`` is called before another has to be loaded."""
         with self._lock:
             seat = self._free.pop() if self._free else None
-        seat = seat or self._new()
+        if seat is None:
+            loads()
+            seat = self._new()
         try:
             yield seat
         finally:
@@ -76,9 +80,10 @@ class PoolRuntime(StagedRuntime):
         self._translator: Seat[Translator] = Seat(translator.result())
 
     def _recognized(self, job: Job, given_up: Callable[[], None]) -> RecognizedJob | None:
-        with self._recognizing(self._asr, job, given_up):
+        with self._recognizing(self._asr, job, given_up) as renew:
             try:
-                with self._replicas.lend() as seat:
+                with self._replicas.lend(partial(renew, START_LIMIT_S)) as seat:
+                    renew(self.options.asr_limit_s(job.utterance.duration))
                     return self._calls.recognize(job, seat)
             except BaseException as error:  # of loading a copy: a recognizer's own is answered by now
                 job.fail("asr", reason(error))

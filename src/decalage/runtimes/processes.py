@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager
 from typing import ClassVar, TypeVar
 
 from decalage.config import SegmenterOptions
@@ -25,6 +24,7 @@ from decalage.contracts import AudioSource, Recognizer, Segmenter, StageBlueprin
 from decalage.runtimes.audio_process import CapturedElsewhere, packed
 from decalage.runtimes.calls import RecognizedJob, Seat, Translations, WorkerLostError, reason
 from decalage.runtimes.child import Child
+from decalage.runtimes.deadlines import overdue, timed
 from decalage.runtimes.job import Job
 from decalage.runtimes.remote import (
     RecognizerService,
@@ -63,7 +63,10 @@ class ProcessesRuntime(StagedRuntime):
         self._mt_child = self._child("mt", TranslatorService, blueprint)
         for child in self._children:
             child.ready()
-        within = partial(self._deadline, self._vad, vad, self.options.vad_deadline_s)
+
+        def within(sound_s: float) -> AbstractContextManager[Callable[[float], None]]:
+            return self._deadline(self._vad, vad, self.options.vad_limit_s(sound_s))
+
         self._vad_child, self._segmenting = vad, SegmenterDesk(vad, self._calls.mark, within)
         self._desks.append(self._segmenting)
         for number, child in enumerate(asr):
@@ -71,6 +74,9 @@ class ProcessesRuntime(StagedRuntime):
             self._desks.append(recognizer)
             self._recognizers.put((Seat(recognizer, number, child), child))
         self._translator: Seat[Translator] = Seat(RemoteTranslator(self._mt_child), remote=self._mt_child)
+
+    def _try_segmenter(self, blueprint: StageBlueprint) -> None:
+        """Their process has tried when it was made."""
 
     def _child(self, name: str, service: type, blueprint: StageBlueprint) -> Child:
         child = Child(name, service, blueprint)
@@ -117,9 +123,9 @@ class ProcessesRuntime(StagedRuntime):
     def _recognized(self, job: Job, given_up: Callable[[], None]) -> RecognizedJob | None:  # noqa: ARG002
         """A process that is given up is ended, so the call returns."""
         seat, child = self._recognizers.get()  # there are as many as workers
-        limit_s = self.options.asr_deadline_s
+        limit_s = self.options.asr_limit_s(job.utterance.duration)
         try:
-            return self._tried(lambda: self._calls.recognize(job, seat), job, child, self._asr, limit_s)
+            return self._tried(lambda _: self._calls.recognize(job, seat), job, child, self._asr, limit_s)
         except Exception as error:
             job.fail("asr", reason(error))
             return None
@@ -128,29 +134,45 @@ class ProcessesRuntime(StagedRuntime):
 
     def _conclude(self, work: Translations) -> None:
         job, limit_s = work.recognized.job, self.options.mt_deadline_s
+
+        def translate(renew: Callable[[float], None]) -> None:
+            self._calls.translate(work, timed(self._translator, renew, self.options))
+
         try:
-            self._tried(
-                lambda: self._calls.translate(work, self._translator), job, self._mt_child, self._mt, limit_s
-            )
+            self._tried(translate, job, self._mt_child, self._mt, limit_s)
         except Exception as error:
             self._calls.give_up(work, reason(error))
 
     @staticmethod
     @contextmanager
-    def _deadline(pool: WorkerPool, child: Child, limit_s: float) -> Iterator[None]:
-        """Bounds the calls of ``child`` by a worker of ``pool``: past it the process is ended."""
-        with child.turn() as end:
-            late = partial(end, f"no answer within {limit_s:g} s")
-            with pool.deadline(limit_s, late, stays=True):
-                yield
+    def _deadline(pool: WorkerPool, child: Child, limit_s: float) -> Iterator[Callable[[float], None]]:
+        """Bounds the calls of ``child`` by a worker of ``pool``: past it the process is ended.
 
-    def _tried(self, call: Callable[[], T], job: Job, child: Child, pool: WorkerPool, limit_s: float) -> T:
-        """``call``, again with a fresh process when its own is lost. Raises what the last try raised."""
+        What it gives begins the time anew, as that of ``WorkerPool.deadline``.
+        """
+        with (
+            child.turn() as end,
+            pool.deadline(limit_s, lambda limit_s: end(overdue(limit_s)), stays=True) as renew,
+        ):
+            yield renew
+
+    def _tried(
+        self,
+        call: Callable[[Callable[[float], None]], T],
+        job: Job,
+        child: Child,
+        pool: WorkerPool,
+        limit_s: float,
+    ) -> T:
+        """``call(renew)``, again with a fresh process when its own is lost.
+
+        Raises what the last try raised.
+        """
         left, starts = self.attempts, 0
         while True:
             try:
-                with self._deadline(pool, child, limit_s):
-                    return call()
+                with self._deadline(pool, child, limit_s) as renew:
+                    return call(renew)
             except WorkerLostError as lost:
                 starts += 1
                 left -= lost.begun or starts > _STARTS  # one that died before it was asked was no try

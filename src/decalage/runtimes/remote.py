@@ -47,6 +47,12 @@ class Desk:
             self._block = SoundBlock(max(size, _ROOM))
         return self._block
 
+    def clear(self) -> None:
+        """A fresh process gets a fresh block: one that could not attach to this has taken its name away."""
+        if self._block is not None:
+            self._block.close()
+        self._block = None
+
     def close(self) -> None:
         """Let go of the block, for good. Idempotent."""
         self._closed = True
@@ -100,9 +106,13 @@ class RemoteRecognizer:
     ) -> Transcript | Rejection:
         block = self._desk.lay(utterance.samples).name
         silent = replace(utterance, samples=NO_SOUND)
-        result: Transcript | Rejection = self._child.call(
-            "recognize", block, len(utterance.samples), silent, options, draft
-        )
+        try:
+            result: Transcript | Rejection = self._child.call(
+                "recognize", block, len(utterance.samples), silent, options, draft
+            )
+        except WorkerLostError:
+            self._desk.clear()
+            raise
         return result
 
     def close(self) -> None:

@@ -31,6 +31,8 @@ class SegmenterService:
     """
 
     def __init__(self, blueprint: StageBlueprint) -> None:
+        """Makes one in vain: what that needs is missed now, not when the first stream begins."""
+        blueprint.segmenter("", SegmenterOptions())
         self._blueprint = blueprint
         self._segmenters: dict[str, Segmenter] = {}
         self._reader = Reader()
@@ -95,9 +97,12 @@ class SegmenterDesk:
         self,
         child: Child,
         mark: Callable[[str, str], None],
-        deadline: Callable[[], AbstractContextManager[None]],
+        deadline: Callable[[float], AbstractContextManager[object]],
     ) -> None:
-        """``mark(name, detail)`` is told when the process is replaced; each try is in a ``deadline()``."""
+        """``mark(name, detail)`` is told when the process is replaced.
+
+        Each try is in a ``deadline(seconds)`` for so much sound.
+        """
         self._child = child
         self._mark = mark
         self.deadline = deadline
@@ -150,6 +155,7 @@ class SegmenterDesk:
 
     def replace(self, error: WorkerLostError) -> None:
         """A fresh process; every stream has to be opened again."""
+        self._desk.clear()
         self._child.restart()
         self._mark("worker replaced", str(error))
         self.life += 1
@@ -194,7 +200,7 @@ class RemoteSegmenter:
         if self._life != self._desk.life or index != self._index or not 0 <= there <= newest:
             return
         try:
-            with self._desk.deadline():
+            with self._desk.deadline(0.0):
                 self._desk.hint(self._stream, theirs, there, transcript)
         except WorkerLostError as error:
             self._desk.replace(error)
@@ -204,15 +210,20 @@ class RemoteSegmenter:
 
     def _given(self, item: _Given) -> list[Cut]:
         try:
-            with self._desk.deadline():
+            with self._desk.deadline(self._to_hear_s(item)):
                 segments = self._told(item)
         except WorkerLostError as error:
             self._desk.replace(error)
-            with self._desk.deadline():
+            with self._desk.deadline(self._to_hear_s(item)):
                 segments = self._told(item)
         if isinstance(item, AudioChunk | MissingSound):
             self._keep(item)
         return [self._numbered(segment) for segment in segments]
+
+    def _to_hear_s(self, item: _Given) -> float:
+        """Seconds of sound that go to the process with ``item``: a fresh one hears what is kept, too."""
+        again = self._kept if self._life != self._desk.life else ()
+        return sum(each.duration for each in (*again, item) if isinstance(each, AudioChunk))
 
     def _numbered(self, segment: Cut) -> Cut:
         """``segment`` counted here: a fresh process begins to count again."""

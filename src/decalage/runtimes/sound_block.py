@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
@@ -48,7 +49,8 @@ class SoundBlock:
         """Let go of it. Idempotent."""
         if self._made:
             self._made = False
-            self._memory.unlink()
+            with suppress(FileNotFoundError):  # who had no memory to attach to it has taken it away
+                self._memory.unlink()
         try:
             self._memory.close()
         except BufferError:

@@ -7,6 +7,9 @@
                   watcher ────┘  past its deadline: the worker is abandoned, its replacement
                                  starts, and ``give_up`` answers for the work it held
 
+Time in which nothing ran does not count: a machine that slept or a program that was stopped would
+else give up every call that was under way.
+
 ``concurrent.futures.ThreadPoolExecutor`` has the same interface, but its threads are joined when the
 interpreter exits, so one native call that never returns would keep the program from ending.
 """
@@ -16,16 +19,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from decalage.clock import Clock, SystemClock
 from decalage.errors import DecalageError, RuntimeClosedError
 
 logger = logging.getLogger(__name__)
+
+_PUNCTUAL_S = 2.0
+"""A watcher that wakes so much later than it should was not running, nor was anybody else."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,11 +42,12 @@ class WorkerAbandonedError(DecalageError):
     """Raised in a worker whose engine call returned after it had been given up: drop the result."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
     thread: threading.Thread
+    limit_s: float = 0.0
     deadline: float | None = None
-    give_up: Callable[[], None] | None = None
+    give_up: Callable[[float], None] | None = None
     stays: bool = False
     abandoned: bool = False
 
@@ -81,32 +89,45 @@ class WorkerPool(Executor):
         return future
 
     @contextmanager
-    def deadline(self, seconds: float, give_up: Callable[[], None], *, stays: bool = False) -> Iterator[None]:
+    def deadline(
+        self, seconds: float, give_up: Callable[[float], None], *, stays: bool = False
+    ) -> Iterator[Callable[[float], None]]:
         """Bound an engine call made by one of this pool's workers.
 
-        After ``seconds`` the worker is replaced and ``give_up()`` runs once, on the watcher's
+        After ``seconds`` the worker is replaced and ``give_up(seconds)`` runs once, on the watcher's
         thread. When the call returns all the same, ``WorkerAbandonedError`` is raised in its worker.
-        A worker that ``stays`` is not replaced: its ``give_up`` makes the call return.
+        A worker that ``stays`` is not replaced: its ``give_up`` makes the call return. What this gives
+        begins the time anew with other seconds, where one call follows another.
         """
         with self._condition:
             worker = self._current()
-            worker.deadline = self._clock.now() + seconds
             worker.give_up, worker.stays = give_up, stays
+            self._allow(worker, seconds)
             if self._watcher is None:
                 self._watcher = threading.Thread(
                     target=self._watch, name=f"{self._name}-watcher", daemon=True
                 )
                 self._watcher.start()
-            self._condition.notify_all()
+
+        def renew(seconds: float) -> None:
+            with self._condition:
+                _raise_if_abandoned(worker)
+                if worker.give_up is not None:
+                    self._allow(worker, seconds)
+
         try:
-            yield
+            yield renew
         finally:
             with self._condition:
                 worker.deadline = worker.give_up = None
                 if self._closed:
                     self._condition.notify_all()  # the watcher stays for the last call only
-                if worker.abandoned:
-                    raise WorkerAbandonedError(f"{worker.thread.name} was given up")
+                _raise_if_abandoned(worker)
+
+    def _allow(self, worker: _Worker, seconds: float) -> None:
+        worker.limit_s = seconds
+        worker.deadline = self._clock.now() + seconds
+        self._condition.notify_all()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more work; with ``cancel_futures`` drop what waits. ``wait`` is without limit."""
@@ -170,17 +191,26 @@ class WorkerPool(Executor):
         """Sleep until the earliest deadline of any worker; wakes when one is set or on shutdown."""
         while True:
             with self._condition:
-                watched = [w for w in self._workers if w.deadline is not None]
+                watched = {w: w.deadline for w in self._workers if w.deadline is not None}
                 if self._closed and not watched:
                     return
-                now = self._clock.now()
-                late = [w for w in watched if w.deadline is not None and w.deadline <= now]
+                now, earliest = self._clock.now(), min(watched.values(), default=None)
+                late: list[_Worker] = []
+                if earliest is not None and now > earliest + _PUNCTUAL_S:
+                    self._begin_anew(watched, now, now - earliest)
+                else:
+                    late = [worker for worker, deadline in watched.items() if deadline <= now]
+                    if not late:
+                        self._clock.wait(self._condition, earliest)
                 callbacks = [self._abandon(worker) for worker in late]
-                if not late:
-                    earliest = min((w.deadline for w in watched if w.deadline is not None), default=None)
-                    self._clock.wait(self._condition, earliest)
             for give_up in callbacks:
                 give_up()
+
+    def _begin_anew(self, watched: Iterable[_Worker], now: float, late_s: float) -> None:
+        """Nobody could work for a while of unknown length: every call gets its time again."""
+        logger.warning("%s: nothing ran for %.0f s or more; calls under way go on", self._name, late_s)
+        for worker in watched:
+            worker.deadline = now + worker.limit_s
 
     def _abandon(self, worker: _Worker) -> Callable[[], None]:
         logger.warning("%s did not answer in time and is given up", worker.thread.name)
@@ -190,7 +220,12 @@ class WorkerPool(Executor):
         worker.abandoned = not worker.stays
         if worker.abandoned and not self._closed:
             self._start_worker()
-        return give_up
+        return partial(give_up, worker.limit_s)
+
+
+def _raise_if_abandoned(worker: _Worker) -> None:
+    if worker.abandoned:
+        raise WorkerAbandonedError(f"{worker.thread.name} was given up")
 
 
 def _settle(future: Future[T], call: Callable[[], T]) -> None:

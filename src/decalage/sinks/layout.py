@@ -8,9 +8,10 @@ captions do not overlap, so no two cues do.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from rich.cells import cell_len
 
@@ -120,7 +121,7 @@ def _pieces(word: str, columns: int) -> Iterator[str]:
     if any(cell_len(letter) > 1 for letter in word):
         piece = ""
         for letter in word:
-            if piece and letter not in _NOT_FIRST:
+            if piece and (letter not in _NOT_FIRST or cell_len(piece + letter) > columns):
                 yield piece
                 piece = ""
             piece += letter
@@ -162,14 +163,15 @@ def _time(spans: Sequence[tuple[int, float, float]], share: float, *, before: bo
 
 def _parts(tokens: Sequence[_Token], end: float, rules: Rules) -> list[Sequence[_Token]]:
     """The cheapest way to cut ``tokens``, by what each cut and each cue costs."""
+    run = _Run(tokens, end, rules)
     best = [0.0, *[float("inf")] * len(tokens)]
     cut = [0] * (len(tokens) + 1)
     for stop in range(1, len(tokens) + 1):
         for first in range(stop - 1, -1, -1):
-            cost = best[first] + _cost(tokens, first, stop, end, rules)
+            cost = best[first] + run.cost(first, stop)
             if cost < best[stop]:
                 best[stop], cut[stop] = cost, first
-            if _columns(tokens[first:stop]) > rules.columns * rules.lines:
+            if max(run.columns(first, stop), stop - first) > rules.columns * rules.lines:
                 break
     parts: list[Sequence[_Token]] = []
     stop = len(tokens)
@@ -179,21 +181,57 @@ def _parts(tokens: Sequence[_Token], end: float, rules: Rules) -> list[Sequence[
     return parts[::-1]
 
 
-def _cost(tokens: Sequence[_Token], first: int, stop: int, end: float, rules: Rules) -> float:
-    part = tokens[first:stop]
-    after = tokens[stop] if stop < len(tokens) else None
-    broken = _broken(part, rules)
-    if broken is None:
-        return float("inf")
-    room_s = max(0.04, (after.start if after else end) - part[0].start)
-    spoken_s = part[-1].end - part[0].start
-    columns = _columns(part)
-    cost = 1.0 + 2 * (0.0 if after is None else _cut_cost(part[-1], after)) + broken[0]
-    cost += 2 * max(0.0, columns / room_s / rules.columns_per_s - 1)
-    cost += 2 if room_s < rules.least_s else 0
-    cost += sum(max(0.0, after.start - before.end - _PAUSE_S) for before, after in pairwise(part))
-    cost += 3 + 2 * (spoken_s - rules.most_s) if spoken_s > rules.most_s and len(part) > 1 else 0
-    return cost
+class _Run:
+    """Tokens one after the other, with what is asked of any part of them added up once."""
+
+    def __init__(self, tokens: Sequence[_Token], end: float, rules: Rules) -> None:
+        self._tokens = tokens
+        self._end = end
+        self._rules = rules
+        sizes = (token.spaced + cell_len(token.text) for token in tokens)
+        self._columns = [0, *accumulate(sizes)]  # of the tokens before each, spaces included
+        self._cuts = [0.0, *(_cut_cost(token, after) for token, after in pairwise(tokens)), 0.0]
+        pauses = (max(0.0, after.start - before.end - _PAUSE_S) for before, after in pairwise(tokens))
+        self._pauses = [0.0, *accumulate(pauses)]  # up to each token
+
+    def columns(self, first: int, stop: int) -> int:
+        """Of the tokens from ``first`` to before ``stop`` on one line."""
+        return self._columns[stop] - self._columns[first] - self._tokens[first].spaced
+
+    def cost(self, first: int, stop: int) -> float:
+        """Of these tokens as a cue; infinite where they do not fit."""
+        broken = self.broken(first, stop)
+        if broken is None:
+            return float("inf")
+        rules, begins = self._rules, self._tokens[first].start
+        last = stop == len(self._tokens)
+        room_s = max(0.04, (self._end if last else self._tokens[stop].start) - begins)
+        spoken_s = self._tokens[stop - 1].end - begins
+        cost = 1.0 + 2 * self._cuts[stop] + broken[0]
+        cost += 2 * max(0.0, self.columns(first, stop) / room_s / rules.columns_per_s - 1)
+        cost += 2 if room_s < rules.least_s else 0
+        cost += self._pauses[stop - 1] - self._pauses[first]
+        cost += 3 + 2 * (spoken_s - rules.most_s) if spoken_s > rules.most_s and stop - first > 1 else 0
+        return cost
+
+    def broken(self, first: int, stop: int) -> tuple[float, int] | None:
+        """What the break of a cue costs, and where its second line begins; None where it does not fit."""
+        columns = self._rules.columns
+        whole = self.columns(first, stop)
+        if whole <= columns:
+            return 0.0, stop
+        if self._rules.lines < 2:
+            return None
+        best: tuple[float, int] | None = None
+        least = self._columns[stop] - columns - 1  # before it the second line is too long
+        for at in range(bisect_left(self._columns, least, first + 1, stop), stop):
+            above, below = self.columns(first, at), self.columns(at, stop)
+            if above > columns:
+                break
+            if below <= columns:
+                cost = 0.5 * self._cuts[at] + 0.3 * abs(above - below) / columns
+                best = min(best or (cost, at), (cost, at))
+        return best
 
 
 def _cut_cost(token: _Token, after: _Token) -> float:
@@ -206,24 +244,6 @@ def _cut_cost(token: _Token, after: _Token) -> float:
     if token.text.lower() in _HOLDS_ON:
         return _INSIDE
     return _AT_PHRASE if after.text.lower() in _OPENS_PHRASE else _ANYWHERE
-
-
-def _broken(part: Sequence[_Token], rules: Rules) -> tuple[float, tuple[str, ...]] | None:
-    """The lines of a cue and what its break costs; None where it does not fit."""
-    if _columns(part) <= rules.columns:
-        return 0.0, (_joined(part),)
-    if rules.lines < 2:
-        return None
-    options = []
-    for at in range(1, len(part)):
-        above, below = _columns(part[:at]), _columns(part[at:])
-        if max(above, below) <= rules.columns:
-            uneven = abs(above - below) / rules.columns
-            options.append((0.5 * _cut_cost(part[at - 1], part[at]) + 0.3 * uneven, at))
-    if not options:
-        return None
-    cost, at = min(options)
-    return cost, (_joined(part[:at]), _joined(part[at:]))
 
 
 def _wrapped(tokens: Sequence[_Token], columns: int) -> Iterator[str]:
@@ -244,8 +264,10 @@ def _cue(part: Sequence[_Token], until: float, rules: Rules, *, last: bool) -> C
     wanted = max(part[-1].end, start + rules.least_s, start + _columns(part) / rules.columns_per_s)
     room = until if last else until - rules.gap_s
     end = max(min(wanted, start + rules.most_s, room), start + min(0.04, max(0.0, until - start)))
-    broken = _broken(part, rules)
-    return Cue(start, end, broken[1] if broken is not None else tuple(_wrapped(part, rules.columns)))
+    broken = _Run(part, until, rules).broken(0, len(part))
+    if broken is None:
+        return Cue(start, end, tuple(_wrapped(part, rules.columns)))
+    return Cue(start, end, tuple(_joined(line) for line in (part[: broken[1]], part[broken[1] :]) if line))
 
 
 def _columns(part: Sequence[_Token]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import logging
 import os
 import secrets
 import shutil
@@ -12,6 +13,11 @@ from pathlib import Path
 from typing import TextIO
 
 from decalage.errors import OutputError
+
+logger = logging.getLogger(__name__)
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where nothing more can be written."""
 
 
 class ReaderGoneError(OutputError):
@@ -51,18 +57,19 @@ def write_whole(path: str, content: str | bytes) -> None:
             target.write_bytes(whole)
             return
         try:
-            temporary.write_bytes(whole)
+            temporary.touch(exist_ok=False)
             if target.exists():
-                shutil.copymode(target, temporary)
+                shutil.copymode(target, temporary)  # before a word is in it: it may be private
+            temporary.write_bytes(whole)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+        raise OutputError(f"cannot write {path}: {reason(error)}") from error
 
 
 class TextOutput:
-    """Writes lines and flushes each, so that what stands there is valid at any moment.
+    """Writes lines and flushes each, so that what stands there is valid at any moment, on a full disk too.
 
     A letter that the stream's encoding does not have is written as ``?``.
     """
@@ -71,6 +78,7 @@ class TextOutput:
         self._stream = stream
         self._name = name
         self._owned = False
+        self._whole = 0  # bytes of a file of ours that are whole lines
         self._closed = False
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -86,7 +94,7 @@ class TextOutput:
         try:
             output = cls(Path(path).open("w", encoding="utf-8", newline="\n"), path)  # noqa: SIM115 - close() closes it
         except OSError as error:
-            raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+            raise OutputError(f"cannot write {path}: {reason(error)}") from error
         output._owned = True
         return output
 
@@ -95,18 +103,20 @@ class TextOutput:
 
     def line(self, text: str) -> None:
         """Write ``text`` and a line end. Raises ``OutputError``, ``ReaderGoneError`` for a closed pipe."""
+        written = text + "\n"
         try:
-            self._stream.write(text + "\n")
+            self._stream.write(written)
             self._stream.flush()
         except OSError as error:
             raise self.refusal(error) from error
+        self._whole += len(written.encode(self._stream.encoding or "utf-8", "replace"))
 
     def refusal(self, error: OSError) -> OutputError:
         """What to raise for ``error``; a stream of which a write failed is not flushed again at exit."""
         self._abandon()
         if error.errno == errno.EPIPE:
             return ReaderGoneError(f"{self._name} is no longer read")
-        return OutputError(f"cannot write {self._name}: {_reason(error)}")
+        return OutputError(f"cannot write {self._name}: {reason(error)}")
 
     def close(self) -> None:
         """Close a file; standard output is only flushed. Idempotent."""
@@ -125,6 +135,11 @@ class TextOutput:
         """Let the unwritten rest go nowhere, or the interpreter would fail on it once more at exit."""
         self._closed = True
         try:
+            if self._owned:
+                os.ftruncate(self._stream.fileno(), self._whole)  # no half of a line stays
+        except OSError:
+            logger.debug("%r is no file that can be cut", self)
+        try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
@@ -134,6 +149,11 @@ class TextOutput:
             return  # no file behind it: nothing will be flushed
 
 
-def _reason(error: OSError) -> str:
-    hints = {errno.ENOSPC: "the disk is full", errno.ENOENT: "the folder does not exist"}
+def reason(error: OSError) -> str:
+    """What the system refuses, in words."""
+    hints = {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.ENOENT: "the folder does not exist",
+    }
     return hints.get(error.errno or 0, (error.strerror or str(error)).lower())

@@ -6,6 +6,7 @@ pysubs2 writes each cue in its format; cues of a caption are laid out by ``sinks
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
 from typing import Literal, TypeAlias, get_args
 
@@ -75,24 +76,37 @@ class SubtitleSink:
     def _written(self, cue: Cue) -> str:
         """One cue in the form of the file."""
         lines = [_escaped(line, self._form) for line in cue.lines]
-        written = _file([(cue.start, cue.end, "\\N".join(lines))], self._form)
+        written = _file(["\\N".join(lines)], self._form).rstrip("\n")
+        start, end = (_stamp(time, self._form) for time in (cue.start, cue.end))
         if self._form == "ass":
-            return written.rstrip("\n").rpartition("\n")[2]
-        body = written[written.index(" --> ") - _STAMP[self._form] :].rstrip("\n")
-        return f"{self._number}\n{body}\n"
+            name, _, _, rest = written.rpartition("\n")[2].split(",", 3)
+            return f"{name},{start},{end},{rest}"
+        _, _, text = written[written.index(" --> ") :].partition("\n")
+        return f"{self._number}\n{start} --> {end}\n{text}\n"
 
 
 _LIKE = str.maketrans({"\\": "⧵", "{": "(", "}": ")"})
-_STAMP = {"srt": len("00:00:00,000"), "vtt": len("00:00:00.000")}
+_TAG = re.compile(r"<(?=[/!A-Za-z])")
+"""What begins a tag to a player that knows SRT's few."""
 
 
-def _file(events: Iterable[tuple[float, float, str]], form: SubtitleForm) -> str:
-    """A whole file of ``events``: start and end in seconds, text with pysubs2's mark between lines."""
+def _stamp(time_s: float, form: SubtitleForm) -> str:
+    """``time_s`` as the format has it; pysubs2 has nothing after 10 h in ASS, nor after 100 h in SRT."""
+    whole, ms = divmod(round(100 * time_s) * 10 if form == "ass" else round(1000 * time_s), 1000)
+    minutes, second = divmod(whole, 60)
+    hour, minute = divmod(minutes, 60)
+    if form == "ass":
+        return f"{hour}:{minute:02}:{second:02}.{ms // 10:02}"
+    return f"{hour:02}:{minute:02}:{second:02}{',' if form == 'srt' else '.'}{ms:03}"
+
+
+def _file(texts: Iterable[str], form: SubtitleForm) -> str:
+    """A whole file of ``texts`` without times, with pysubs2's mark between lines."""
     import pysubs2  # noqa: PLC0415 - for those who write subtitles
 
     file = pysubs2.SSAFile()
-    for start, end, text in events:
-        file.append(pysubs2.SSAEvent(start=round(1000 * start), end=round(1000 * end), text=text))
+    for text in texts:
+        file.append(pysubs2.SSAEvent(text=text))
     written: str = file.to_string(form)
     return written
 
@@ -100,4 +114,6 @@ def _file(events: Iterable[tuple[float, float, str]], form: SubtitleForm) -> str
 def _escaped(line: str, form: SubtitleForm) -> str:
     """``line`` with nothing in it that the format, or pysubs2, would take for markup."""
     plain = line.translate(_LIKE)
-    return html.escape(plain, quote=False) if form == "vtt" else plain.replace("-->", "→")
+    if form == "vtt":
+        return html.escape(plain, quote=False)
+    return (_TAG.sub("‹", plain) if form == "srt" else plain).replace("-->", "→")

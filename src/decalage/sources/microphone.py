@@ -6,7 +6,8 @@
                            never waits          no block for 2 s: the device is lost, it is opened again
 
 Sample n is due at n/16000 after the first one, whatever the device does: sound that was lost between two
-blocks is a hole between two chunks, which the stream declares as a gap.
+blocks is a hole between two chunks, which the stream declares as a gap. So is the time in which the machine
+slept.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, sample_count
-from decalage.clock import Clock, SystemClock
+from decalage.clock import Clock, OutsideClock
 from decalage.errors import MissingPartError
 from decalage.flow.channel import Channel, ChannelClosed, ChannelFinished
 from decalage.flow.stopping import StopSignal
@@ -95,7 +96,7 @@ class MicrophoneSource:
         self.overflows = 0
         """How often sound was lost between device and us."""
         self._device = device
-        self._clock = clock or SystemClock()
+        self._clock = clock or OutsideClock()
         self._stop = StopSignal()
         self._blocks: Channel[Block] = Channel(_ROOM_S, clock=self._clock)
         self._openings = 0
@@ -112,7 +113,7 @@ class MicrophoneSource:
         raise PicklingError(f"{self.name} is open here")
 
     def __iter__(self) -> Iterator[AudioChunk]:
-        first, origin = 0, None
+        first, origin, before = 0, None, 0.0
         while (recording := self._recording) is not None or self._reopened():
             if recording is None:
                 continue
@@ -123,9 +124,10 @@ class MicrophoneSource:
                 if origin is None:
                     origin = block.came - length_s
                 due = sample_count(block.came - length_s - origin)
-                if (hearing.begins or block.overflowed) and due > first + sample_count(_JITTER_S):
+                slept = block.came - length_s - before > LOST_AFTER_S  # nobody was there to say so
+                if (hearing.begins or block.overflowed or slept) and due > first + sample_count(_JITTER_S):
                     first = due
-                hearing.begins = False
+                hearing.begins, before = False, block.came
                 if len(samples):
                     yield AudioChunk(first, samples)
                     first += len(samples)

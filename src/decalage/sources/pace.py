@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 
 from decalage.audio import AudioChunk, sample_count
 from decalage.clock import Clock
 from decalage.contracts import AudioSource
+from decalage.errors import UsageError
 from decalage.flow.stopping import StopSignal
 
 
@@ -42,9 +44,11 @@ class Paced:
 
 
 class Limited:
-    """The first ``duration_s`` seconds of a source."""
+    """The first ``duration_s`` seconds of a source. Raises ``UsageError`` for no number of seconds."""
 
     def __init__(self, source: AudioSource, duration_s: float) -> None:
+        if not isfinite(duration_s):
+            raise UsageError(f"duration {duration_s} s: a number is needed")
         self.name = source.name
         self.duration_s: float | None = min(duration_s, source.duration_s or duration_s)
         self._source = source

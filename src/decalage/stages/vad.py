@@ -10,14 +10,17 @@ while a gain on ordinary sound loses speech and finds it in noise.
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from decalage.audio import Samples
-from decalage.errors import MissingPartError, ModelMissingError
+from decalage.errors import MissingPartError, ModelDamagedError, ModelMissingError
 
 FRAME_SAMPLES = 512
 """32 ms at 16 kHz: the one frame length the network was trained for."""
@@ -25,18 +28,40 @@ FRAME_SAMPLES = 512
 _CONTEXT_SAMPLES = 64
 _STATE_SHAPE = (1, 1, 128)
 _FILE = Path("assets", "silero_vad_v6.onnx")
-_MEND = "python -m pip install 'faster-whisper>=1.2,<2'"
+_PACKAGE = "faster-whisper"
+_INSTALL = f"python -m pip install '{_PACKAGE}>=1.2,<2'"
+_MEND = f"python -m pip install --force-reinstall --no-deps '{_PACKAGE}>=1.2,<2'"
 
 
 def silero_path() -> Path:
-    """The network file. Raises ``ModelMissingError`` when faster-whisper or the file is not here."""
+    """The network file, as it was installed.
+
+    Raises ``ModelMissingError`` when faster-whisper or the file is not here, ``ModelDamagedError`` when it
+    is another than was installed: damaged weights would load, and hear nothing.
+    """
     spec = importlib.util.find_spec("faster_whisper")
     if spec is None or spec.origin is None:
-        raise ModelMissingError(f"the voice activity model is not installed: {_MEND}")
+        raise ModelMissingError(f"the voice activity model is not installed: {_INSTALL}")
     path = Path(spec.origin).parent / _FILE
     if not path.is_file():
         raise ModelMissingError(f"the voice activity model is not at {path}: {_MEND}")
+    if (installed := _installed_sha256(path)) is not None:
+        found = urlsafe_b64encode(sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
+        if found != installed:
+            raise ModelDamagedError(f"{path} is not as it was installed; run: {_MEND}")
     return path
+
+
+def _installed_sha256(path: Path) -> str | None:
+    """What pip noted for ``path``: base64 without padding; None where it noted nothing of the kind."""
+    try:
+        files = importlib.metadata.files(_PACKAGE) or ()
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    for file in files:
+        if file.name == path.name and file.hash is not None and file.hash.mode == "sha256":
+            return str(file.hash.value) if Path(str(file.locate())) == path else None
+    return None
 
 
 class SileroModel:

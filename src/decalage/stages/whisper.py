@@ -73,9 +73,8 @@ class WhisperRecognizer:
         try:
             self._tokens = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # the library raises plain Exception
-            raise ModelDamagedError(
-                f"{folder} does not load: {one_line(error)}; add the model again"
-            ) from error
+            told = f"{folder / 'tokenizer.json'} does not load: {one_line(error)}; copy the model there again"
+            raise ModelDamagedError(told) from error
         self._engine = engine
         self._features = FeatureExtractor(feature_size=engine.mels)
         self._name = folder.name

@@ -65,9 +65,8 @@ class CTranslate2Whisper:
             if device == "cuda" or "CUDA" in str(error):
                 told = f"no GPU that recognition can run on: {one_line(error)}; use --device cpu"
                 raise MissingPartError(told) from error
-            raise ModelDamagedError(
-                f"{folder} does not load: {one_line(error)}; add the model again"
-            ) from error
+            told = f"{folder} does not load: {one_line(error)}; copy the model there again"
+            raise ModelDamagedError(told) from error
         self._view = ctranslate2.StorageView
         self._name = folder.name
         self.mels = int(self._model.n_mels)

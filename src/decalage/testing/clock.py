@@ -33,6 +33,12 @@ class ManualClock:
         with self._changed:
             self._waiting.pop(me, None)
 
+    @property
+    def next_due(self) -> float | None:
+        """The earliest time that somebody waits for; None while all wait to be woken."""
+        with self._changed:
+            return min((until for _, until in self._waiting.values() if until is not None), default=None)
+
     def advance(self, seconds: float) -> None:
         """Move time on and wake every waiter whose time has come."""
         with self._changed:

@@ -1,0 +1,142 @@
+"""Ctrl-C and other signals at awkward moments."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ASK_NOT = str(Path(__file__).parents[2] / "samples" / "ask-not.flac")
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to one process")
+
+INTERRUPTED = """
+import os, signal, sys
+wanted = sys.argv.pop(1)
+
+def note(event, arguments):
+    if event == "import" and arguments[0] == wanted:
+        os.kill(os.getpid(), signal.SIGINT)
+
+sys.addaudithook(note)
+from decalage.__main__ import run
+run()
+"""
+
+
+def interrupted(module: str, *arguments: str) -> tuple[int, str, str]:
+    """Exit code and what was told by the program, interrupted the moment it imports ``module``."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, module, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr.strip()
+
+
+@pytest.mark.parametrize("module", ["numpy", "numpy.linalg", "click", "rich.console", "decalage.app.compose"])
+def test_ctrl_c_while_the_program_is_imported_ends_it_without_a_word(module: str) -> None:
+    assert interrupted(module, "translate", ASK_NOT, "--offline") == (130, "", "")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("engine", "module"),
+    [
+        ("onnxruntime", "onnxruntime.capi.onnxruntime_pybind11_state"),
+        ("onnxruntime", "onnxruntime"),
+        ("onnxruntime", "tokenizers"),
+        ("onnxruntime", "faster_whisper.feature_extractor"),
+        ("ctranslate2", "ctranslate2"),
+        ("ctranslate2", "ctranslate2._ext"),
+    ],
+)
+def test_ctrl_c_while_an_engine_is_loaded_ends_it_without_a_word_and_leaves_files_as_they_were(
+    tmp_path: Path, engine: str, module: str
+) -> None:
+    captions = tmp_path / "captions.txt"
+    captions.write_text("kept\n")
+    small = ("--model", "tiny.en", "--engine", engine, "--offline")
+    assert interrupted(module, "translate", ASK_NOT, *small, "-o", str(captions)) == (130, "", "")
+    assert captions.read_text() == "kept\n"
+
+
+STUBBORN = """
+import sys, threading
+from decalage.app.commands import captioning
+from decalage.app.session import Session
+from decalage.config import RuntimeOptions, StreamOptions
+from decalage.runtimes.pipeline import PipelineRuntime
+from decalage.testing.engines import FakeBlueprint, FakeRecognizer
+from tests.runtimes.kit import ToneSource
+from tests.sinks.events import START
+
+def hang(word):
+    print("inside", flush=True)
+    threading.Event().wait()
+
+class Deaf(ToneSource):
+    def stop(self):
+        print("asked", flush=True)
+
+runtime = PipelineRuntime(FakeBlueprint(FakeRecognizer(work=hang)), RuntimeOptions())
+stream = runtime.run(Deaf([1], endless=True), StreamOptions(pace="realtime"))
+session = Session(runtime, stream, START)
+try:
+    with session.ladder, captioning._signals(session, hint=False) as interrupts:
+        for event in session:
+            print(event.type, flush=True)
+except KeyboardInterrupt:
+    sys.exit(130)
+sys.exit(130 if interrupts else 0)
+"""
+
+
+@pytest.mark.parametrize("third", [False, True], ids=["twice", "three times"])
+def test_ctrl_c_again_ends_a_run_whose_source_and_engine_do_not_stop(third: bool) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STUBBORN],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        assert process.stdout is not None
+        try:
+            assert {process.stdout.readline() for _ in range(2)} == {"start\n", "inside\n"}
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "asked\n", "it is stopped, and does not hear"
+            process.send_signal(signal.SIGINT)
+            assert "failure\n" in [process.stdout.readline() for _ in range(2)], "it has its answer"
+            if third:
+                process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=40)
+        finally:
+            process.kill()
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.real
+def test_a_closed_terminal_ends_as_sigterm_does(tmp_path: Path) -> None:
+    captions = tmp_path / "captions.jsonl"
+    outputs = ("--format", "jsonl", "-o", str(captions), "-o", "-")
+    live = ("--pace", "realtime", "--model", "tiny.en", "--offline")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "decalage", "translate", ASK_NOT, *live, *outputs],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    next(line for line in process.stdout if '"partial"' in line)
+    process.send_signal(signal.SIGHUP)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert '"summary"' in captions.read_text("utf-8").splitlines()[-1]
