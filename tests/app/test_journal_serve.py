@@ -25,6 +25,7 @@ from decalage.store.journal_reader import JournalContent, read_journal
 from decalage.store.journal_settings import Models
 from decalage.testing import ManualClock
 from decalage.testing.engines import speech
+from tests.app.resume_kit import resumed
 from tests.app.server_kit import CONFIG, FakeBooth, config, fake_booth, pcm, read_out
 from tests.store.journal_kit import runs
 
@@ -152,8 +153,9 @@ def test_with_a_journal_the_client_is_told_too(booth: FakeBooth, home: Path) -> 
 
 
 def test_a_hall_goes_on_when_its_journal_has_stopped(booth: FakeBooth) -> None:
-    clock, told = ManualClock(100.0), list[str]()
-    journal = Journal(MODELS, tell=told.append)
+    clock, writing, told = ManualClock(100.0), ManualClock(), list[str]()
+    journal = Journal(MODELS, clock=writing, tell=told.append)
+    writing.until_waiting(1)  # it has looked for old journals
     journal.root.rmdir()
     journal.root.touch()  # nothing can be written there any more
     session = Hall(booth, Limits(), clock=clock, recording=journal).begin(F32).session
@@ -179,3 +181,18 @@ def test_a_server_that_cannot_keep_its_journal_says_so_before_it_loads_models(
     )
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert "use --no-journal, or set DECALAGE_DATA" in done.stderr
+
+
+def test_a_session_that_a_stopped_server_did_not_answer_is_resumed(booth: FakeBooth) -> None:
+    clock, journal = ManualClock(100.0), Journal(MODELS)
+    session = Hall(booth, Limits(), clock=clock, recording=journal).begin(F32).session
+    session.hear(pcm(SPOKEN))
+    journal.close()
+    before = kept()
+    assert [each.event.type for each in before.events] == ["start"]
+    events = resumed(booth.runtime, before.folder)
+    assert [event.type for event in events] == ["start", *["caption"] * 5, "summary"]
+    after = kept()
+    assert [as_json(each.event) for each in after.events] == [as_json(event) for event in events]
+    assert [each.seq for each in after.events] == list(range(1, 8))
+    assert after.ending == "closed"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -11,117 +10,24 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from decalage.app.commands.live import status_line
-from decalage.errors import MissingPartError, UsageError
+from decalage.errors import UsageError
 from decalage.sources.microphone import MicrophoneSource
 from decalage.sources.portaudio import devices, find_device
 from decalage.stages.loops import words
 from decalage.testing import ManualClock
+from tests.app.sound_kit import ASK_NOT, SoundServer, live, next_event, sound_server
 from tests.app.test_cli import refused
 from tests.sources.test_microphone import FakeDevice, said
-
-SAMPLES = Path(__file__).parents[2] / "samples"
-ASK_NOT = SAMPLES / "ask-not.flac"
-ALSA = "pcm.!default { type pulse }\nctl.!default { type pulse }\npcm.pulse { type pulse }\n"
-MEND = "apt-get install pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins"
-
-PULSEAUDIO = ("pulseaudio", "-n", "--exit-idle-time=-1", "--daemonize=no", "--use-pid-file=no")
-
-
-class SoundServer:
-    """A PulseAudio of its own, with a sink that nobody hears."""
-
-    def __init__(self, folder: Path) -> None:
-        (folder / ".asoundrc").write_text(ALSA)
-        self.environment = {
-            **os.environ,
-            "HOME": str(folder),
-            "XDG_RUNTIME_DIR": str(folder),
-            "XDG_CONFIG_HOME": str(folder),
-            "XDG_DATA_HOME": str(folder / "data"),
-            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
-        }
-        for name in ("PULSE_SERVER", "PULSE_SOURCE", "DISPLAY"):
-            self.environment.pop(name, None)
-        self._process = subprocess.Popen(
-            [*PULSEAUDIO, "-L", "module-native-protocol-unix"],
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self._wait()
-        self.plug()
-
-    def _wait(self) -> None:
-        pause = threading.Event()
-        for _ in range(100):
-            if (
-                subprocess.run(
-                    ["pactl", "info"], env=self.environment, capture_output=True, check=False
-                ).returncode
-                == 0
-            ):
-                return
-            pause.wait(0.1)
-        raise TimeoutError("pulseaudio does not start")
-
-    def plug(self) -> None:
-        self._module = self.control("load-module", "module-null-sink", "sink_name=speech").strip()
-        self.control("set-default-source", "speech.monitor")
-
-    def unplug(self) -> None:
-        self.control("unload-module", self._module)
-
-    def control(self, *words: str) -> str:
-        return subprocess.run(
-            ["pactl", *words], env=self.environment, capture_output=True, text=True, check=True
-        ).stdout
-
-    def play(self, path: Path) -> None:
-        subprocess.run(["paplay", "--device=speech", str(path)], env=self.environment, check=True)
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(30)
 
 
 @pytest.fixture
 def server(tmp_path: Path, require: Callable[[bool, str, str], None]) -> Iterator[SoundServer]:
-    missing = [name for name in ("pulseaudio", "pactl", "paplay") if shutil.which(name) is None]
-    require(not missing, "a sound server", MEND)
-    try:
-        devices()
-    except MissingPartError as error:
-        require(False, "PortAudio", str(error))
-    server = SoundServer(tmp_path)
-    try:
-        yield server
-    finally:
-        server.close()
-
-
-def live(server: SoundServer, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "decalage", "live", "--offline", *arguments],
-        env=server.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def next_event(process: subprocess.Popen[str], *kinds: str) -> dict[str, Any]:
-    assert process.stdout is not None
-    for line in process.stdout:
-        event: dict[str, Any] = json.loads(line)
-        if event["type"] in kinds:
-            return event
-    raise AssertionError(process.communicate()[1])
+    yield from sound_server(tmp_path, require)
 
 
 JSONL = ("--format", "jsonl", "--no-save", "--no-partials")
@@ -175,10 +81,11 @@ def test_the_transcript_is_kept_where_it_says_unless_told_otherwise(server: Soun
     kept = [json.loads(line)["type"] for line in path.read_text("utf-8").splitlines()]
     assert kept[0] == "start"
     assert kept[-1] == "summary"
+    assert path.parent.stat().st_mode & 0o777 == 0o700
     assert out == ""
     process = live(server, "--input", "speech.monitor", "--duration", "1", "--no-save")
     _, errors = process.communicate(timeout=60)
-    assert "transcript" not in errors
+    assert "transcript in" not in errors
     assert list(path.parent.iterdir()) == [path]
 
 

@@ -198,7 +198,7 @@ def test_lines_that_say_nothing_are_passed_over(tmp_path: Path) -> None:
         ({"start": {"type": "gap"}}, "missing"),
         ({"sound": {"format": "opus"}}, "opus"),
         ({"options": {}}, "missing"),
-        ({"options": {"targets": 5}}, "not iterable"),
+        ({"options": {"targets": 5}}, "targets cannot be 5"),
     ],
 )
 def test_settings_that_are_none_of_this_version_are_refused_in_one_line(

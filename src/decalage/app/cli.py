@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from decalage.app.allocator import share_arenas
 from decalage.app.commands.advise import advise
+from decalage.app.commands.batch import batch
 from decalage.app.commands.bench import bench
 from decalage.app.commands.doctor import doctor
 from decalage.app.commands.evaluate import evaluate
+from decalage.app.commands.history import history
 from decalage.app.commands.listen import listen
 from decalage.app.commands.live import list_devices, live
 from decalage.app.commands.models import models
+from decalage.app.commands.resume import resume
 from decalage.app.commands.serve import serve
 from decalage.app.commands.speak import speak
 from decalage.app.commands.translate import translate
 from decalage.errors import DecalageError, one_line
+from decalage.sinks.output import NO_ROOM, reason
 
 EPILOG = (
     "Exit codes: 0 done; 1 some speech failed or the input was damaged; 2 bad usage or input; "
@@ -57,9 +62,12 @@ def command() -> None:
 
 command.add_command(translate)
 command.add_command(live)
+command.add_command(resume)
+command.add_command(history)
 command.add_command(serve)
 command.add_command(speak)
 command.add_command(listen)
+command.add_command(batch)
 command.add_command(bench)
 command.add_command(evaluate)
 command.add_command(advise)
@@ -73,23 +81,51 @@ def main(arguments: list[str] | None = None) -> None:
     share_arenas()
     try:
         code = command.main(arguments, prog_name="decalage", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        code = 2
-    except click.ClickException as error:
-        _tell(error.format_message())
-        code = 2
-    except click.exceptions.Abort:
-        code = 130
-    except KeyboardInterrupt:
-        code = 130
-    except DecalageError as error:
-        if error.exit_code:
-            _tell(str(error))
-        code = error.exit_code
+    except BaseException as error:
+        told = _code(error)
+        if told is None:
+            raise
+        code = told
     logging.shutdown()
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _code(error: BaseException) -> int | None:
+    """Tell what went wrong and give the exit code of it; None for what is a defect of ours."""
+    if isinstance(error, click.exceptions.Abort) or _interrupted(error):
+        return 130
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        _write(error.format_message())
+        return 2
+    if isinstance(error, click.ClickException):
+        _tell(error.format_message())
+        return 2
+    if isinstance(error, DecalageError):
+        if error.exit_code:
+            _tell(str(error))
+        return error.exit_code
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        _tell(f"cannot write standard output: {reason(error)}")
+        return 2
+    return None
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Whether a Ctrl-C is behind ``error``: in the import of a library it may become any other."""
+    cause: BaseException | None = error
+    seen: list[BaseException] = []  # causes of libraries may go in circles
+    while cause is not None and cause not in seen:
+        if isinstance(cause, KeyboardInterrupt):
+            return True
+        seen.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
 def _tell(message: str) -> None:
-    click.echo(f"decalage: {one_line(message)}", err=True)
+    _write(f"decalage: {one_line(message)}")
+
+
+def _write(text: str) -> None:
+    with suppress(OSError):  # a full disk there must not change the exit code
+        click.echo(text, err=True)

@@ -72,7 +72,10 @@ class RecordingStatistics:
 
 
 class Recording:
-    """One session on its way into its folder; for one thread, which it never keeps waiting."""
+    """One session on its way into its folder. It keeps nobody waiting.
+
+    ``sound`` is for one thread at a time, and so is ``event``; the two may be of different threads.
+    """
 
     def __init__(
         self,
@@ -105,6 +108,14 @@ class Recording:
         """The session is over, and its journal whole. Idempotent."""
         self._hand(partial(self.folder.end, "closed"), 0.0)
         self._closed = True
+
+    def leave(self) -> None:
+        """Keep no more, and do not claim that the session is over: what has no answer can be answered later.
+
+        From any thread; what was handed over by then is kept. Idempotent.
+        """
+        self._closed = True
+        self._hand_over(self, self.folder.leave, 0.0)
 
     def stop(self, why: str) -> None:
         """Keep no more than what has been handed over. From any thread."""

@@ -77,12 +77,22 @@ def take_hold(file: FileIO) -> bool:
     return True
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a program writes the session in ``folder``; one that cannot be looked at counts as such."""
+    try:
+        with _free(folder) as free:
+            return not free
+    except OSError:
+        return True
+
+
 def sessions(root: Path) -> list[Session]:
     """All that are kept in ``root``, the oldest first."""
     if not root.is_dir():
         return []
     folders = [path for path in root.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()]
-    return [_measured(folder) for folder in sorted(folders) if not folder.is_symlink()]
+    found = [_measured(folder) for folder in sorted(folders) if not folder.is_symlink()]
+    return [session for session in found if session is not None]
 
 
 def prune(root: Path, *, most_bytes: int, longest_s: float, now: float | None = None) -> int:
@@ -103,10 +113,14 @@ def prune(root: Path, *, most_bytes: int, longest_s: float, now: float | None = 
     return left
 
 
-def _measured(folder: Path) -> Session:
-    """``folder`` as it is now; what is deleted meanwhile takes nothing."""
+def _measured(folder: Path) -> Session | None:
+    """``folder`` as it is now; what is deleted meanwhile takes nothing. None where all of it is gone."""
+    try:
+        inside = list(folder.iterdir())
+    except FileNotFoundError:
+        return None
     size, touched = 0, 0.0
-    for path in (folder, *folder.iterdir()):
+    for path in (folder, *inside):
         try:
             status = path.stat(follow_symlinks=False)
         except FileNotFoundError:

@@ -80,6 +80,14 @@ def read_journal(folder: Path) -> JournalContent:
     return JournalContent(folder, settings, tuple(events), ending)
 
 
+def sound_end(folder: Path) -> int:
+    """Number of the first sample that the sound files of ``folder`` do not hold; reads the last of them."""
+    for begins, path in reversed(_sound_files(folder)):
+        if length := sum(map(len, read_flac(path))):
+            return begins + length
+    return 0
+
+
 def _object(line: bytes) -> dict[str, object] | None:
     """What a line says; None for one that is damaged."""
     try:
@@ -101,7 +109,9 @@ def _event(body: dict[str, object]) -> Numbered | None:
         event = from_json(body)
     except MalformedEventError:
         return None
-    return Numbered(seq, event) if event is not None and isinstance(seq, int) else None
+    if event is None or not isinstance(seq, int) or isinstance(seq, bool):
+        return None
+    return Numbered(seq, event)
 
 
 def _sound_files(folder: Path) -> list[tuple[int, Path]]:

@@ -19,11 +19,12 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from decalage.audio import AudioChunk, Samples, sample_count
-from decalage.events import Event, as_json
+from decalage.events import Event, Settled, as_json
 from decalage.store.journal_folders import EVENTS, SETTINGS, create_private, make_private, take_hold
 from decalage.store.journal_settings import JournalSettings, settings_as_json
 from decalage.store.journal_sound import FlacEncoder
@@ -37,11 +38,11 @@ Sync: TypeAlias = Callable[[int], None]
 """Returns when what was written to this file descriptor is on the disk: ``os.fsync``."""
 
 
-class _Appended:
-    """A new file that only grows. What cannot be written raises ``OSError``."""
+class Appended:
+    """``file``, unbuffered, with what is written at its end. What cannot be written raises ``OSError``."""
 
-    def __init__(self, path: Path, sync: Sync) -> None:
-        self.file = create_private(path)
+    def __init__(self, file: FileIO, sync: Sync) -> None:
+        self.file = file
         self._sync = sync
         self._dirty = True
 
@@ -58,14 +59,15 @@ class _Appended:
             self._dirty = False
 
     def close(self) -> None:
+        """Write no more; who held it holds it no longer."""
         self.file.close()
 
 
-class _Sound(_Appended):
+class _Sound(Appended):
     """One file of sound."""
 
     def __init__(self, path: Path, sync: Sync) -> None:
-        super().__init__(path, sync)
+        super().__init__(create_private(path), sync)
         self._encoder = FlacEncoder()
 
     def begin(self) -> None:
@@ -97,7 +99,7 @@ class SessionFolder:
         self._settings = settings
         self._segment_samples = sample_count(segment_s)
         self._sync = sync
-        self._events: _Appended | None = None
+        self._events: Appended | None = None
         self._sound: _Sound | None = None
         self._first = self._next = 0  # samples: of the file that is written, and the one that follows
         self._grown = False  # has files that the folder on the disk may lack
@@ -121,11 +123,11 @@ class SessionFolder:
 
     def event(self, seq: int, event: Event) -> None:
         """The next event, numbered ``seq``."""
-        line = _line({**as_json(event), "seq": seq})
+        told = event_line(seq, event)
         if self._events is None:
-            self._early.append(line)
+            self._early.append(told)
         else:
-            self._events.write(line)
+            self._events.write(told)
 
     def sync(self) -> None:
         """Have on the disk what was written."""
@@ -143,7 +145,7 @@ class SessionFolder:
         """Write the last of it and how it ended, and leave the folder."""
         self._finish_sound()
         if self._events is not None:
-            self._events.write(_ending(ending, self.written, why))
+            self._events.write(ending_line(ending, self.written, why))
         self.sync()
         self._leave()
 
@@ -157,7 +159,7 @@ class SessionFolder:
         """Leave the folder after an error. If a line still can be written, it says why."""
         with suppress(OSError):
             if self._events is not None:
-                self._events.write(b"\n" + _ending("stopped", self.written, why))  # a line may be cut off
+                self._events.write(b"\n" + ending_line("stopped", self.written, why))  # a line may be cut off
                 self._events.sync()
         self._leave()
 
@@ -174,10 +176,10 @@ class SessionFolder:
         self.folder.mkdir(mode=0o700)
         try:
             self._write_settings()
-            self._events = _Appended(self.folder / EVENTS, self._sync)
+            self._events = Appended(create_private(self.folder / EVENTS), self._sync)
             take_hold(self._events.file)
-            for line in self._early:
-                self._events.write(line)
+            for told in self._early:
+                self._events.write(told)
             self._sync_folder(self.folder.parent)
         except OSError:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -186,7 +188,7 @@ class SessionFolder:
 
     def _write_settings(self) -> None:
         part = self.folder / f"{SETTINGS}.part"
-        settings = _Appended(part, self._sync)
+        settings = Appended(create_private(part), self._sync)
         try:
             settings.write(_line(settings_as_json(self._settings)))
             settings.sync()
@@ -222,9 +224,21 @@ class SessionFolder:
             os.close(descriptor)
 
 
-def _ending(ending: Ending, samples: int, why: str | None) -> bytes:
+def event_line(seq: int, event: Event) -> bytes:
+    """``event`` as published and its number; where it begins and ends to the very sample.
+
+    The published form rounds to a tenth of a millisecond, which is more than a sample: what is captioned
+    later begins where this ended.
+    """
+    exact = {"start": event.start, "end": event.end} if isinstance(event, Settled) else {}
+    return _line({**as_json(event), **exact, "seq": seq})
+
+
+def ending_line(ending: Ending, samples: int, why: str | None = None) -> bytes:
+    """The last line: how the journal ended, and the number of the first sample that it does not hold."""
     return _line({"type": ENDED, "ending": ending, "samples": samples, "why": why})
 
 
 def _line(body: Mapping[str, Any]) -> bytes:
+    """``body`` as a line of JSON."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from types import FrameType
@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from decalage.app.compose import make_blueprint, make_runtime, start_event, stream_options
+from decalage.app.journaled import Keeping, Unkept
 from decalage.app.outputs import check_outputs, open_sinks, open_speech
 from decalage.app.progress import progress
 from decalage.app.session import Session, failures
@@ -21,11 +22,13 @@ from decalage.app.settings import Settings, overcommitted, unheard_terms
 from decalage.app.tally import spread
 from decalage.app.tracefile import check_trace, write_trace
 from decalage.contracts import AudioSource, Sink
-from decalage.events import Summary
+from decalage.errors import OutputError
+from decalage.events import Event, Summary
 from decalage.flow.trace import Trace
 from decalage.sinks.captions import Show
 from decalage.sinks.speech import SpokenSink
 from decalage.sinks.summary import print_summary
+from decalage.sinks.together import Together
 
 INTERRUPTED = 130
 
@@ -62,54 +65,77 @@ def caption(
     *,
     given: str,
     status: Callable[[], str] | None = None,
+    keeping: Keeping | None = None,
 ) -> int:
     """Caption what ``open_input`` gives, ``given`` by name, and return the exit code.
 
-    No output is touched before the models have loaded. ``status`` is what stands below the captions.
+    No output is touched before the models have loaded. ``status`` is what stands below the captions,
+    ``keeping`` what goes along with the run beside its outputs.
     """
-    blueprint = make_blueprint(settings)
+    keeping = keeping or Unkept()
+    blueprint = keeping.stages(make_blueprint(settings))
     trace = _checked(settings, outputs, given)
     with ExitStack() as stack:
+        stack.callback(keeping.close)
         speech = _speech(settings, outputs, stack)
         source = open_input()
         stack.callback(source.stop)
         runtime = make_runtime(settings, blueprint, trace=trace)
         stack.callback(runtime.close)
+        start = start_event(settings, blueprint, source.name)
+        heard, options = keeping.begin(source, start, stream_options(settings, blueprint))
         live = settings.pace == "realtime"
-        sinks = open_sinks(
+        opened = open_sinks(
             outputs.form, outputs.outputs, show=outputs.show, live=live, given=given, status=status
         )
-        for sink in sinks:
-            stack.callback(sink.close)
-        if speech is not None:
-            sinks.append(speech)
+        incomplete = _Told()
+        sinks: list[Sink] = [Together(opened, incomplete), *([] if speech is None else [speech])]
+        stack.callback(sinks[0].close)
         if trace is not None and outputs.trace is not None:
-            stack.callback(write_trace, trace, outputs.trace)
-        stream = runtime.run(source, stream_options(settings, blueprint))
-        session = Session(
-            runtime,
-            stream,
-            start_event(settings, blueprint, source.name),
-            also_stop=None if speech is None else speech.stop,
-        )
+            stack.callback(_write_trace, trace, outputs.trace, incomplete)
+        stream = runtime.run(heard, options)
+        also_stop = None if speech is None else speech.stop
+        session = Session(runtime, stream, start, also_stop=also_stop, before_close=keeping.leave)
         with session.ladder, _signals(session, hint=_drains_long(settings)) as interrupted:
-            summary, lost = _write(session, source, sinks, speech)
+            summary, lost = _write(keeping.told(session), source, sinks, speech)
             for sink in sinks:
                 sink.close()
     unread = [] if speech is None else speech.complaints()
     for told in [*([] if _on_screen() else lost), *unread]:
-        click.echo(f"decalage: {told}", err=True)
+        tell(told)
     print_summary(summary, sys.stderr)
     if interrupted:
         return INTERRUPTED
-    return 1 if lost or unread or summary.damaged else 0
+    return 1 if lost or unread or incomplete.any or summary.damaged or summary.breach else 0
+
+
+def tell(message: str) -> None:
+    """A line on standard error."""
+    click.echo(f"decalage: {message}", err=True)
+
+
+class _Told:
+    """Tells, and remembers whether it did."""
+
+    any = False
+
+    def __call__(self, message: str) -> None:
+        self.any = True
+        tell(message)
+
+
+def _write_trace(trace: Trace, path: str, incomplete: _Told) -> None:
+    try:
+        write_trace(trace, path)
+    except OutputError as error:
+        incomplete(str(error))
 
 
 def _checked(settings: Settings, outputs: Outputs, given: str) -> Trace | None:
     """Refuse outputs that cannot be, tell cautions, and give the trace if one is asked for."""
     check_outputs(outputs.outputs, given)
     for caution in filter(None, (overcommitted(settings), unheard_terms(settings))):
-        click.echo(f"decalage: {caution}", err=True)
+        tell(caution)
     if outputs.trace is None:
         return None
     check_trace(outputs.trace, [given, *outputs.outputs])
@@ -138,7 +164,7 @@ def _on_screen() -> bool:
 
 
 def _write(
-    session: Session, source: AudioSource, sinks: list[Sink], speech: SpokenSink | None
+    events: Iterable[Event], source: AudioSource, sinks: list[Sink], speech: SpokenSink | None
 ) -> tuple[Summary, list[str]]:
     """Every event to every sink; the summary, which comes last, and each piece of speech that failed.
 
@@ -146,8 +172,9 @@ def _write(
     """
     summary: Summary | None = None
     lost: list[str] = []
-    with progress(source, shown=sys.stderr.isatty() and not _on_screen()) as bar:
-        for event in session:
+    shown = sys.stderr is not None and sys.stderr.isatty() and not _on_screen()
+    with progress(source, shown=shown) as bar:
+        for event in events:
             if isinstance(event, Summary) and speech is not None:
                 speech.close()
                 event = replace(event, voice_lag=spread(speech.spoken.voice_lag))  # noqa: PLW2901

@@ -12,9 +12,10 @@ from typing import Any
 import click
 import platformdirs
 
-from decalage.app.commands.captioning import Outputs, caption
+from decalage.app.commands.captioning import Outputs, caption, tell
 from decalage.app.commands.declared import declared_live, told
 from decalage.app.compose import open_microphone
+from decalage.app.journaled import Kept
 from decalage.app.keys import Keys
 from decalage.app.options import config_option
 from decalage.app.outputs import tells_words
@@ -23,8 +24,20 @@ from decalage.contracts import AudioSource
 from decalage.errors import OutputError, UsageError
 from decalage.sources.microphone import SILENT_DB, MicrophoneSource
 from decalage.sources.portaudio import devices
+from decalage.store.journal_folders import journal_folder, make_private
 
 _BARS = 12
+
+
+class _KeptWhere(click.Option):
+    """An option whose help ends with the folder of the journals, looked up when it is asked for."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        if record is None:
+            return None
+        names, told = record
+        return names, told.replace(": in", f": in {journal_folder()}", 1)
 
 
 @click.command(
@@ -43,12 +56,21 @@ _BARS = 12
     show_default=True,
     help="Keep the transcript where no -o says otherwise.",
 )
+@click.option(
+    "--journal/--no-journal",
+    envvar="DECALAGE_JOURNAL",
+    default=True,
+    show_default=True,
+    cls=_KeptWhere,
+    help="Keep sound and captions for a week, so that a crash loses nothing: in",
+)
 @declared_live
 @config_option
 def live(
     wanted: str | None,
     *,
     save: bool,
+    journal: bool,
     verbose: int,
     **chosen: Any,
 ) -> int:
@@ -59,7 +81,8 @@ def live(
     decalage live --input "USB Audio" --to es  another one, in Spanish
     decalage live --input speakers.monitor     what the machine plays (Linux)
 
-    Space pauses and goes on. Ctrl-C ends: what was said is captioned first.
+    Space pauses and goes on. Ctrl-C ends: what was said is captioned first. If the program or the machine
+    dies, "decalage resume" captions the rest.
     """  # noqa: D301 - \b keeps click from filling the lines
     told(verbose)
     where = Outputs.taken(chosen)
@@ -76,10 +99,17 @@ def live(
         def open_input() -> AudioSource:
             view.microphone, source = open_microphone(wanted, settings)
             if saved:
-                click.echo(f"decalage: transcript in {where.outputs[0]}", err=True)
+                tell(f"transcript in {where.outputs[0]}")
             return source
 
-        return caption(open_input, settings, where, given=wanted or "", status=view if on_screen else None)
+        return caption(
+            open_input,
+            settings,
+            where,
+            given=wanted or "",
+            status=view if on_screen else None,
+            keeping=Kept(settings, tell) if journal else None,
+        )
 
 
 @click.command("devices")
@@ -100,7 +130,7 @@ def _transcript() -> Path:
     """A new file for this session. Raises ``OutputError``."""
     folder = platformdirs.user_data_path("decalage") / "transcripts"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
     except OSError as error:
         raise OutputError(f"cannot make the folder {folder}: {error.strerror}; use --no-save") from error
     return folder / f"{datetime.now():%Y-%m-%d %H.%M.%S}.jsonl"
