@@ -1,0 +1,95 @@
+"""``decalage history delete`` and ``rebuild``: sessions gone for good, and a damaged history made again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from decalage.app.commands.captioning import tell
+from decalage.app.commands.history_opened import LAST, named, opened, some
+from decalage.errors import UsageError
+from decalage.store.history_database import history_path
+from decalage.store.history_journals import is_written
+from decalage.store.history_upkeep import damaged_path, forget, move_database, rebuild
+from decalage.store.journal_folders import journal_folder
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "everything", is_flag=True, help="All that has ended.")
+@click.option(
+    "--older-than",
+    "days",
+    type=click.FloatRange(min=0),
+    metavar="DAYS",
+    help="All that began earlier than that.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(names: tuple[str, ...], everything: bool, days: float | None, yes: bool) -> int:
+    """Delete sessions for good.
+
+    Their sound, captions and translations. Files that were exported, and transcripts that live saved, stay.
+    """
+    if (bool(names), everything, days is not None).count(True) != 1:
+        raise UsageError("name the sessions to delete, or --all, or --older-than DAYS")
+    root = journal_folder()
+    with opened() as (kept, upkeep):
+        ended = sorted({*kept.stamps(), *upkeep.unreadable})
+        if names:
+            chosen = _asked_for(names, ended, upkeep.written)
+        else:
+            before = "~" if days is None else f"{datetime.now(UTC) - timedelta(days=days):%Y%m%dT%H%M%SZ}"
+            chosen = [name for name in ended if name < before]
+        going_on = [name for name in chosen if is_written(root / name)]
+        if names and going_on:
+            raise UsageError(f"{some(going_on)} is being written; end it first")
+        chosen = [name for name in chosen if name not in going_on]
+        if chosen and not (yes or _confirmed(chosen)):
+            return 0
+        forget(kept, root, chosen)
+    tell(f"deleted: {some(chosen)}" if chosen else "nothing to delete")
+    _clear_away(history_path(), everything=everything)
+    left = [] if names else sorted({*going_on, *upkeep.written})
+    if left:
+        tell(f"{some(left)} goes on and was left")
+    return 1 if left else 0
+
+
+def _asked_for(given: Sequence[str], ended: Sequence[str], written: Sequence[str]) -> list[str]:
+    """The sessions that are meant, each once."""
+    everyone = sorted({*ended, *written})
+    return list(dict.fromkeys(named(each, ended if each == LAST else everyone) for each in given))
+
+
+def _confirmed(chosen: Sequence[str]) -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError(f"nobody can be asked whether to delete {some(chosen)}; add --yes")
+    count = "one session" if len(chosen) == 1 else f"{len(chosen)} sessions"
+    return click.confirm(f"Delete {count} for good: {some(chosen)}?", err=True)
+
+
+def _clear_away(path: Path, *, everything: bool) -> None:
+    """What ``rebuild`` could not read may hold any session."""
+    damaged = damaged_path(path)
+    if everything:
+        move_database(damaged, None)
+    elif damaged.is_file():
+        tell(f"{damaged} may hold it still; delete that file once nothing is missed")
+
+
+@click.command("rebuild")
+def rebuild_history() -> None:
+    """Make a damaged history again.
+
+    Of what can be read in it, and of the journals that are still kept.
+    """
+    made = rebuild(history_path(), journal_folder())
+    tell(f"{made.kept} sessions are in the history")
+    if made.lost:
+        tell(f"lost: {some(made.lost)}")
+    if made.damaged is not None:
+        tell(f"what could not be read is in {made.damaged}; delete it once nothing is missed")
