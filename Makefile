@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 BUILD := build
+AUDIT := $(BUILD)/audit/bin/pip-audit
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 ALL_STAMP := $(VENV)/.installed-all
 
-.PHONY: help setup check test demo trials picture lock clean
+.PHONY: help setup check test demo trials audit picture lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -33,10 +34,11 @@ $(ALL_STAMP): $(DEV_STAMP)
 
 setup: $(RUN_STAMP) ## a virtual environment with the program and its models
 
-check: $(DEV_STAMP) ## style and types
+check: $(DEV_STAMP) ## style, types, licences, pins
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m scripts.licences
 
 test: $(DEV_STAMP) ## all tests
 	$(BIN)/python -m pytest
@@ -46,6 +48,13 @@ demo: $(RUN_STAMP) ## a minute of English speech as Portuguese captions, at spea
 
 trials: $(ALL_STAMP) ## the long measurements behind docs/measurements.md
 	$(BIN)/python -m scripts.trials
+
+$(AUDIT): | $(BIN)/python
+	$(PYTHON) -m venv $(BUILD)/audit
+	$(BUILD)/audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit==2.10.1
+
+audit: $(AUDIT) ## known vulnerabilities of what constraints.txt pins; asks pypi.org
+	$(BIN)/python -m scripts.audit $(AUDIT)
 
 picture: $(DEV_STAMP) ## docs/captions.svg, from a run
 	@mkdir -p $(BUILD)

@@ -10,7 +10,7 @@ import socket
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ from decalage.errors import DamagedInputError
 from decalage.sources.file import FileSource
 from decalage.testing.engines import FakeBlueprint, FakeRecognizer, Gate
 from tests.app.file_kit import FakeBooth, served, spelled
+from tests.sources.film_kit import claiming
 
 ASK_NOT = Path(__file__).parents[2] / "samples" / "ask-not.flac"
 PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
@@ -202,6 +203,42 @@ def test_what_is_no_sound_is_refused_by_the_name_the_client_gave(
         assert (response.status_code, told(response)["code"]) == (400, "unreadable_audio")
         assert told(response)["message"].startswith(f"my talk .wav cannot be opened as sound: {why}")
         assert str(tmp_path) not in response.text
+        assert server.left() == []
+
+
+def playlist(named: str) -> str:
+    return f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1,\n{named}\n#EXT-X-ENDLIST\n"
+
+
+def script(named: str) -> str:
+    return f"ffconcat version 1.0\nfile '{named}'\n"
+
+
+@pytest.mark.parametrize("name", ["list.m3u8", "list.ffconcat", "talk.wav", "talk"])
+@pytest.mark.parametrize("write", [playlist, script])
+def test_a_playlist_that_is_sent_opens_no_file_and_reaches_no_host(
+    tmp_path: Path, name: str, write: Callable[[str], str]
+) -> None:
+    with bench(tmp_path) as server, socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        host = f"http://127.0.0.1:{listening.getsockname()[1]}/a.ts"
+        for named in ("/etc/passwd", "file:///etc/passwd", str(ASK_NOT), ASK_NOT.as_uri(), host):
+            response = server.form(write(named).encode(), name=name)
+            assert (response.status_code, told(response)["code"]) == (400, "unreadable_audio")
+            assert told(response)["message"].startswith(f"{name} cannot be opened as sound: ")
+        with pytest.raises(BlockingIOError):  # nobody has connected
+            listening.accept()
+        assert server.booth.streams == []
+
+
+def test_tables_that_claim_years_of_sound_are_refused_and_the_next_file_is_heard(tmp_path: Path) -> None:
+    claims = claiming(tmp_path / "a.mov", samples=(1 << 28) - 1, chunks=100).read_bytes()
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    with bench(uploads) as server:
+        response = server.form(claims, name="a.mov")
+        assert (response.status_code, told(response)["code"]) == (400, "unreadable_audio")
+        assert server.form(spelled(7)).status_code == 200
         assert server.left() == []
 
 

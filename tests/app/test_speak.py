@@ -17,7 +17,7 @@ import pytest
 
 from decalage.app.client.outgoing import pcm16
 from decalage.events import Event
-from tests.app.stand_in_server import LISTEN_ID, RATE, StandIn, serving
+from tests.app.stand_in_server import LISTEN_ID, RATE, SECRET, StandIn, serving
 from tests.app.test_cli import refused, run
 from tests.sinks.events import START, SUMMARY, caption, failure
 
@@ -104,6 +104,17 @@ def test_the_token_is_taken_from_the_environment() -> None:
         done = run("speak", server.url, TALK, "--duration", "0.1", DECALAGE_TOKEN="of the door")  # noqa: S106
         assert done.returncode == 0, done.stderr
     assert server.requests[0].headers["Authorization"] == "Bearer of the door"
+
+
+def test_telling_everything_tells_no_secret_and_no_words() -> None:
+    with serving() as server:
+        options = ("--to", "pt", "--duration", "1.2", "-vv", "--prompt", "Zebediah")
+        done = run("speak", server.url, TALK, *options, DECALAGE_TOKEN="correct-horse")  # noqa: S106
+    assert done.returncode == 0, done.stderr
+    assert server.requests[0].headers["Authorization"] == "Bearer correct-horse"
+    assert "DEBUG" in done.stderr
+    for secret in ("correct-horse", SECRET, "Zebediah", "Frase"):
+        assert secret not in done.stderr
 
 
 def test_ctrl_c_ends_after_the_last_captions() -> None:

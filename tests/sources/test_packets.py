@@ -7,12 +7,13 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from decalage.audio import SAMPLE_RATE, Samples
 from decalage.errors import InputError
 from decalage.sources.packets import OPUS_RATE, Encoding, PacketSound
+from tests.properties import examples
 
 
 def sine(rate: int, seconds: float, hertz: float = 440.0) -> Samples:
@@ -53,7 +54,7 @@ def test_pcm_at_16_khz_passes_sample_for_sample(sizes: list[int]) -> None:
     assert sound.received == min(int(places[-1]), len(whole))
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.sampled_from([8_000, 44_100, 48_000, 96_000]), st.integers(50, 5_000))
 def test_another_rate_is_resampled_the_same_however_it_is_framed(rate: int, size: int) -> None:
     whole = sine(rate, 0.5)
@@ -102,7 +103,7 @@ def test_an_empty_frame_is_no_sound() -> None:
         assert len(PacketSound(encoding, 48_000).add(b"")) == 0
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(st.binary(max_size=200), max_size=6))
 def test_any_bytes_are_sound_or_refused(frames: list[bytes]) -> None:
     """The decoder goes on after what it could not read."""

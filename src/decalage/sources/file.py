@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, sample_count, seconds
 from decalage.errors import DamagedInputError, InputError, one_line
 from decalage.sources.downmix import Downmix
+from decalage.sources.reach import OWN, STRANGE, TRACKS, bound_memory, network
 from decalage.sources.riff import missing_bytes
 
 logger = logging.getLogger(__name__)
@@ -23,17 +25,12 @@ logger = logging.getLogger(__name__)
 _CHUNK = SAMPLE_RATE // 10
 _RATES = range(1_000, 768_001)
 _URL = re.compile(r"(https?|rtsps?|rtmps?|srt)://", re.IGNORECASE)
+_TLS = re.compile(r"(https|rtsps|rtmps)://", re.IGNORECASE)
+_PASSWORD = re.compile(r"^(\w+://[^/?#:@]*):[^/?#]*@")
 _URL_TIMEOUT_S = (10.0, 20.0)
 """To open, and for each read."""
 _URL_OPTIONS = {"reconnect": "1", "reconnect_delay_max": "8"}
 """FFmpeg's own, for files: a transfer that broke off goes on where it was."""
-_PLAIN = (
-    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,"
-    "matroska,mov,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
-)
-"""Containers that hold their sound themselves, as FFmpeg calls them; playlists, scripts and the like name
-other files and URLs."""
-_PLAIN_OPTIONS = {"format_whitelist": _PLAIN, "protocol_whitelist": "file"}
 _HOLE_S = (0.5, 3600.0)
 """A stream whose clock leaps so far has lost sound; farther, it has begun a new count."""
 _EXACT = ("flac", "mov", "aiff")
@@ -49,6 +46,11 @@ def is_url(given: str) -> bool:
     return _URL.match(given) is not None
 
 
+def without_password(given: str) -> str:
+    """``given`` as it may be told: ``rtsp://user:…@host/``."""
+    return _PASSWORD.sub(r"\1:…@", given)
+
+
 class FileSource:
     """Mono 16 kHz float32 from ``given``, a path or an http, rtsp, rtmp or srt URL.
 
@@ -58,12 +60,12 @@ class FileSource:
     Memory holds one packet, whatever the length.
 
     ``sound_only``: for a file of a stranger. ``given`` is a path then, whatever it looks like, and only
-    a plain container is opened: nothing that names another file or URL. ``called`` is what messages
-    call the file, in place of ``given``.
+    a plain container is opened: nothing that names another file or URL (``sources/reach.py``).
+    ``called`` is what messages call the file, in place of ``given``.
     """
 
     def __init__(self, given: str, *, sound_only: bool = False, called: str | None = None) -> None:
-        self.name = called or given
+        self.name = called or without_password(given)
         self._given = given
         self._sound_only = sound_only
         self._stopped = False
@@ -124,13 +126,16 @@ class FileSource:
 
         try:
             if self._path is None:
-                container = av.open(self._given, timeout=_URL_TIMEOUT_S, options=dict(_URL_OPTIONS))
+                container = av.open(
+                    self._given, timeout=_URL_TIMEOUT_S, options={**network(), **_URL_OPTIONS}
+                )
             else:
-                options = dict(_PLAIN_OPTIONS) if self._sound_only else {}
+                if self._sound_only:
+                    bound_memory()
+                options = dict(STRANGE if self._sound_only else OWN)
                 container = av.open(f"file:{self._path}", options=options)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            unlisted = self._sound_only and isinstance(error, av.error.ArgumentError)
-            why = "it is no plain file of sound or video" if unlisted else _reason(error)
+            why = self._why(error)
             raise InputError(f"{self.name} cannot be opened as sound: {why}") from error
         if not container.streams.audio:
             container.close()
@@ -145,6 +150,17 @@ class FileSource:
             container.close()
             raise InputError(f"{self.name}: its sound cannot be decoded: {_reason(error)}") from error
         return container, stream
+
+    def _why(self, error: Exception) -> str:
+        """Why it cannot be opened, as far as ``error`` tells."""
+        number = getattr(error, "errno", None)
+        if self._sound_only and number == errno.EINVAL:
+            return "it is no plain file of sound or video"
+        if self._sound_only and number == errno.ENOMEM:
+            return f"it has more than {TRACKS} tracks, or tables too large"
+        if self._path is None and number == errno.EIO and _TLS.match(self._given):
+            return "its certificate may not be trusted; SSL_CERT_FILE names a file of those that are"
+        return _reason(error)
 
     def _duration(self) -> float | None:
         """Seconds, where the container says something sane."""

@@ -9,6 +9,9 @@ from typing import BinaryIO
 _STREAMED = 0x7FFF0000
 """From here on, as 0, a size was written by a program that did not know it yet."""
 
+_CHUNKS = 1000
+"""Before the sound, at most: a file of nothing but empty ones is no recording."""
+
 
 def missing_bytes(path: Path) -> int:
     """Bytes of the data chunk that the header promises and the file does not have; 0 for other files.
@@ -26,7 +29,7 @@ def missing_bytes(path: Path) -> int:
 def _missing(file: BinaryIO, size: int) -> int:
     if file.read(4) != b"RIFF" or not file.read(4) or file.read(4) != b"WAVE":
         return 0
-    while True:
+    for _ in range(_CHUNKS):
         header = file.read(8)
         if len(header) < 8:
             return 0
@@ -36,3 +39,4 @@ def _missing(file: BinaryIO, size: int) -> int:
                 return 0
             return max(0, int(length) - (size - file.tell()))
         file.seek(length + length % 2, 1)
+    return 0

@@ -11,11 +11,11 @@ from typing import NoReturn
 import numpy as np
 
 from decalage.audio import AudioChunk, sample_count, seconds
-from decalage.clock import Clock, SystemClock
+from decalage.clock import Clock, OutsideClock, SystemClock
 from decalage.contracts import AudioSource
 from decalage.errors import DamagedInputError, InputError
 from decalage.flow.stopping import StopSignal
-from decalage.sources.file import FileSource
+from decalage.sources.file import FileSource, without_password
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +38,13 @@ class UrlSource:
         self, given: str, *, clock: Clock | None = None, connect: Callable[[str], AudioSource] = FileSource
     ) -> None:
         self._clock = clock or SystemClock()
+        self._outside = clock or OutsideClock()
         self._connect = connect
         self._stop = StopSignal()
         self._source = connect(given)
-        self._came = self._clock.now()
-        self.name = given
+        self._came = self._outside.now()
+        self.name = without_password(given)
+        self._given = given
         self.duration_s = self._source.duration_s
 
     def __repr__(self) -> str:
@@ -55,7 +57,7 @@ class UrlSource:
     def __iter__(self) -> Iterator[AudioChunk]:
         first, known = 0, None
         while True:
-            self._came, lost = self._clock.now(), None
+            self._came, lost = self._outside.now(), None
             beginning = _Beginning(known)
             try:
                 for chunk in self._connection(first, beginning):
@@ -72,12 +74,12 @@ class UrlSource:
                 return
             # What broke off may well begin again as it began: then there was more of it.
             known = beginning.digest if lost is None else None
-            first += sample_count(self._clock.now() - self._came)
+            first += sample_count(self._outside.now() - self._came)
 
     def _connection(self, began: int, beginning: _Beginning) -> Iterator[AudioChunk]:
         """What one connection gives, from sample ``began`` on."""
         for chunk in self._source:
-            self._came = self._clock.now()
+            self._came = self._outside.now()
             for ready in beginning.add(chunk):
                 yield AudioChunk(began + ready.first, ready.samples)
             if beginning.again:
@@ -96,7 +98,7 @@ class UrlSource:
         until = self._clock.now() + _GIVE_UP_S
         while not self._stop.wait_until(self._clock, self._clock.now() + _AGAIN_S):
             try:
-                source = self._connect(self.name)
+                source = self._connect(self._given)
             except InputError as error:
                 logger.debug("%s: %s", self.name, error)
                 if self._clock.now() < until:

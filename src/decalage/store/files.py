@@ -18,6 +18,9 @@ from decalage.errors import ModelDamagedError, ModelMissingError
 
 _BLOCK = 1 << 20
 _STAMPS = "verified.json"
+_READABLE = 0o755
+"""Of folders: a model is no secret, and one account may fetch it for others; mkdtemp makes private ones."""
+_OTHERS_WRITE = 0o022
 _PUBLISHED = "published.json"
 """Beside the files of a model: name → SHA-256, as they came."""
 
@@ -66,12 +69,19 @@ def publish(folder: Path) -> None:
     (folder / _PUBLISHED).write_text(json.dumps(hashes), "utf-8")
 
 
+def is_published(folder: Path) -> bool:
+    """Whether ``publish`` has noted the hashes of what is in ``folder``."""
+    return (folder / _PUBLISHED).is_file()
+
+
 def verify_published(folder: Path, mend: str) -> None:
     """``verify`` against what ``publish`` noted; without the note too it raises ``ModelDamagedError``."""
     try:
         hashes = json.loads((folder / _PUBLISHED).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelDamagedError(f"{folder} is incomplete; run: {mend}") from error
+    if not isinstance(hashes, dict) or any(Path(name).name != name or "\0" in name for name in hashes):
+        raise ModelDamagedError(f"{folder} is incomplete; run: {mend}")
     verify(folder, hashes, mend)
 
 
@@ -101,11 +111,12 @@ def whole_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     """
     temporary: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         beside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
-        beside.mkdir()  # as readable for others as any new folder, which mkdtemp's is not
+        beside.mkdir(mode=_READABLE)
         temporary = beside
         yield temporary
+        _keep_from_writers(temporary)
         if replace and target.is_dir():
             aside = target.with_name(f"{beside.name}-old")
             target.rename(aside)
@@ -125,6 +136,19 @@ def whole_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def make_folder(folder: Path) -> None:
+    """``folder`` and what is missing above it, for others to read and not to write. Raises ``OSError``."""
+    for each in reversed([folder, *folder.parents]):
+        each.mkdir(mode=_READABLE, exist_ok=True)
+
+
+def _keep_from_writers(folder: Path) -> None:
+    """Nobody else may change what is in ``folder``, however lax the umask was."""
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~_OTHERS_WRITE)
+
+
 def _blocks(sources: Iterable[Path], mend: str) -> Iterator[bytes]:
     for source in sources:
         try:
@@ -138,7 +162,7 @@ def _blocks(sources: Iterable[Path], mend: str) -> Iterator[bytes]:
 def _read_stamps() -> dict[str, object]:
     try:
         stamps = json.loads((cache_folder() / _STAMPS).read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return stamps if isinstance(stamps, dict) else {}
 
@@ -147,7 +171,7 @@ def _write_stamps(stamps: dict[str, object]) -> None:
     """Remember; where nothing can be written the files are hashed again next time."""
     folder = cache_folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
             json.dump(stamps, file)
         Path(file.name).replace(folder / _STAMPS)

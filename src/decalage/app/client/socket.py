@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import ssl
 from collections.abc import Mapping
@@ -100,6 +101,7 @@ async def connect(address: Address, url: str, token: str | None = None) -> Socke
             ping_timeout=_ALIVE_LIMIT_S,
             max_size=_LARGEST,
             proxy=None if address.here else True,
+            logger=_discreet(),
         )
     except InvalidStatus as error:
         status = error.response.status_code
@@ -116,6 +118,13 @@ async def connect(address: Address, url: str, token: str | None = None) -> Socke
             raise SocketLost(f"{address} cannot be reached: {_why(error.__cause__)}") from error
         raise UnreachableError(f"{address} is no server of captions: {one_line(error)}") from error
     return Socket(connection)
+
+
+def _discreet() -> logging.Logger:
+    """The library's: below INFO it tells each header and frame, and so the token, secrets and words."""
+    logger = logging.getLogger(f"{__name__}.library")
+    logger.setLevel(logging.INFO)
+    return logger
 
 
 def _why(error: BaseException) -> str:
