@@ -196,3 +196,20 @@ def test_a_session_that_a_stopped_server_did_not_answer_is_resumed(booth: FakeBo
     assert [as_json(each.event) for each in after.events] == [as_json(event) for event in events]
     assert [each.seq for each in after.events] == list(range(1, 8))
     assert after.ending == "closed"
+
+
+def test_a_session_that_is_broken_off_is_not_said_to_be_answered_and_is_resumed(booth: FakeBooth) -> None:
+    clock, journal = ManualClock(100.0), Journal(MODELS)
+    session = Hall(booth, Limits(), clock=clock, recording=journal).begin(F32).session
+    session.hear(pcm(SPOKEN))
+    session.break_off("the server stops")
+    for event in session.stream:
+        session.told(event)
+    session.over()
+    journal.close()
+    content = kept()
+    assert content.ending is None
+    assert "failure" not in [numbered.event.type for numbered in content.events]
+    events = resumed(booth.runtime, content.folder)
+    assert [event.type for event in events] == ["start", *["caption"] * 5, "summary"]
+    assert kept().ending == "closed"

@@ -14,6 +14,7 @@ from decalage.config import StreamOptions
 from decalage.contracts import AudioSource
 from decalage.errors import OutputError
 from decalage.events import Event, LanguageChanged, Settled, Start, Summary
+from decalage.store.history_upkeep import keep_texts
 from decalage.store.journal import Journal, JournalOptions, Recording
 from decalage.store.journal_settings import Models
 
@@ -127,6 +128,7 @@ class Kept:
         self, source: AudioSource, start: Start, options: StreamOptions
     ) -> tuple[AudioSource, StreamOptions]:
         limits = JournalOptions()
+        keep_texts(self._root, self._tell)  # before the oldest journals are pruned
         try:
             self._journal = Journal(models_of(self._settings), self._root, limits, tell=self._tell)
         except OutputError as error:

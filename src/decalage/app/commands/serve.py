@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from decalage.app.commands.declared import declared_among
+from decalage.app.journaled import models_of
 from decalage.app.options import LanguagesType, config_option
 from decalage.app.settings import Settings, overcommitted, unheard_terms
 from decalage.errors import MissingPartError, UsageError
 from decalage.store.journal import Journal, JournalOptions
 from decalage.store.journal_folders import journal_folder
-from decalage.store.journal_settings import Models
 
 if TYPE_CHECKING:
     from decalage.app.server.door import Door
@@ -246,14 +246,7 @@ def _made(own: Serving, settings: Settings, stack: ExitStack) -> Running:
 
 def _journal(settings: Settings, sessions: int) -> Journal:
     """Where sessions are kept. Raises ``OutputError``."""
-    folder = Path(settings.model)
-    models = Models(
-        model=str(folder.absolute()) if folder.is_dir() else settings.model,
-        device=settings.device,
-        compute_type=settings.compute_type,
-        engine=settings.engine,
-    )
-    return Journal(models, options=JournalOptions(waiting_s=_JOURNAL_S * sessions))
+    return Journal(models_of(settings), options=JournalOptions(waiting_s=_JOURNAL_S * sessions))
 
 
 def _tell(own: Serving, url: str) -> None:

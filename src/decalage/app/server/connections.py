@@ -59,7 +59,8 @@ async def next_message(socket: WebSocket) -> Message:
 async def first_message(socket: WebSocket) -> Config:
     """The message that has to be the first one. Raises ``ProtocolError``."""
     try:
-        message = await asyncio.wait_for(next_message(socket), _FIRST_MESSAGE_S)
+        async with asyncio.timeout(_FIRST_MESSAGE_S):
+            message = await next_message(socket)
     except TimeoutError as error:
         raise ProtocolError("bad-message", f"no config within {_FIRST_MESSAGE_S:g} s") from error
     if message.get("text") is None:

@@ -44,7 +44,10 @@ class Patience:
 
 
 class Stall:
-    """Cuts a connection whose client takes nothing, once somebody waits for that."""
+    """Cuts a connection whose client takes nothing, once somebody waits for that.
+
+    Where the event loop itself stood still, nobody could take anything: that is held against no client.
+    """
 
     def __init__(self, transport: asyncio.Transport, every_s: float) -> None:
         self._paused = False
@@ -52,7 +55,7 @@ class Stall:
         self._every_s = every_s
         self._loop = asyncio.get_running_loop()
         self._left: float = math.inf
-        self._timer = self._loop.call_later(every_s, self._look)
+        self._look_later()
 
     def pause(self) -> None:
         """The sender waits."""
@@ -68,13 +71,17 @@ class Stall:
         self._timer.cancel()
 
     def _look(self) -> None:
+        punctual = self._loop.time() < self._timer.when() + self._every_s / 2
         left = self._transport.get_write_buffer_size()
         awaited = left > 0 and (self._paused or self._transport.is_closing())
-        if awaited and left >= self._left:
+        if awaited and punctual and left >= self._left:
             logger.debug("a client took nothing for %g s", self._every_s)
             self._transport.abort()
             return
         self._left = left if awaited else math.inf
+        self._look_later()
+
+    def _look_later(self) -> None:
         self._timer = self._loop.call_later(self._every_s, self._look)
 
 

@@ -61,7 +61,8 @@ class Reader:
                     due = loop.time() + _TICK_S
                     await self._tick()
                 try:
-                    await asyncio.wait_for(self._news.wait(), max(0.0, due - loop.time()))
+                    async with asyncio.timeout_at(due):  # ``wait_for`` of 3.11 swallows a cancel now and then
+                        await self._news.wait()
                 except TimeoutError:
                     continue
         finally:

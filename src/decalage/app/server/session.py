@@ -172,9 +172,14 @@ class Session:
         self._wake()
 
     def break_off(self, told: str) -> None:
-        """Answer nothing more: what is unfinished becomes failures that say ``told``. Idempotent."""
+        """Answer nothing more: what is unfinished becomes failures that say ``told``. Idempotent.
+
+        They are not recorded: ``decalage resume`` can answer it from a journal.
+        """
         self.reason = self.reason or "end"
         self._broken = True
+        if self._recorder is not None:
+            self._recorder.leave()
         self.stream.abandon(told)
 
     def over(self) -> Summary:
@@ -182,8 +187,10 @@ class Session:
         self.reason = self.reason or "end"
         self.over_since = self._clock.now()
         summary = self._tally.summary(self.stream.statistics(), self.stream.damage)
+        if self._recorder is not None and not self.flushed:
+            self._recorder.leave()
         self._add(summary)
-        if self._recorder is not None:
+        if self._recorder is not None and self.flushed:
             self._recorder.close()
         self._wake()
         return summary

@@ -44,7 +44,11 @@ class Recorder(Protocol):
         ...
 
     def close(self) -> None:
-        """The session is over."""
+        """The session is over, and all of it was answered."""
+        ...
+
+    def leave(self) -> None:
+        """Nothing more is kept, and not all was answered. Idempotent."""
         ...
 
 
