@@ -1,0 +1,1 @@
+"""``decalage batch``: many files, each captioned once."""

@@ -1,0 +1,146 @@
+"""What is remembered of a result set: the last thing that is written of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import PurePath
+from typing import Any, Literal, TypeAlias, get_args
+
+from decalage.app.batch.naming import key
+
+_FORM = 1
+"""A record of another form is none."""
+
+Quality: TypeAlias = Literal["done", "damaged", "incomplete"]
+"""``damaged``: the file decodes no further, all that does is captioned. ``incomplete``: some speech failed,
+which is to be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A file as it was: while this is the same its content is taken to be."""
+
+    size: int
+    """Bytes."""
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A result set that is on the disk, whole."""
+
+    name: str
+    source: str
+    """Absolute path of what was captioned."""
+    sha256: str
+    """Of its content."""
+    stamp: Stamp
+    fingerprint: str
+    """Of the settings."""
+    words: bool
+    """Whether the events have the times of words."""
+    show: str | None
+    quality: Quality
+    files: Mapping[str, str]
+    """Suffix of each output → its path in the folder of the results."""
+    audio_s: float
+    captions: int
+    failures: int
+    rejected: int
+    error: str | None
+    began: float
+    """Seconds since 1970, as ``ended``."""
+    ended: float
+    taken_from: str | None = None
+    """Name of the set that this one was made from; None: it was captioned."""
+    settings: Mapping[str, Any]
+    """For a person who wonders."""
+    program: str
+
+    def as_text(self) -> str:
+        """One JSON object; names that are no Unicode survive it."""
+        return json.dumps({"form": _FORM, **asdict(self)}, indent=1) + "\n"
+
+
+def read_record(text: str) -> Record | None:
+    """What ``as_text`` gave; None for anything else."""
+    try:
+        body = json.loads(text)
+        if not isinstance(body, dict) or body.pop("form", None) != _FORM:
+            return None
+        known = {field.name for field in fields(Record)}
+        given = {name: value for name, value in body.items() if name in known}
+        record = Record(**{**given, "stamp": Stamp(**body["stamp"])})
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
+    return record if _sane(record) else None
+
+
+def _sane(record: Record) -> bool:
+    texts = (record.name, record.source, record.sha256, record.fingerprint)
+    numbers = (record.audio_s, record.began, record.ended, record.stamp.size, record.stamp.changed_ns)
+    return (
+        all(isinstance(each, str) for each in texts)
+        and all(isinstance(each, int | float) for each in numbers)
+        and record.quality in get_args(Quality)
+        and isinstance(record.files, dict)
+        and all(isinstance(path, str) and _inside(path) for path in (record.name, *record.files.values()))
+    )
+
+
+def _inside(path: str) -> bool:
+    """Whether ``path`` leads to a place inside the folder that it is joined to."""
+    parts = PurePath(path).parts
+    return bool(parts) and not PurePath(path).is_absolute() and ".." not in parts
+
+
+class Records:
+    """All records of a folder, found by what is asked about them."""
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._by_name: dict[str, Record] = {}
+        self._alike: dict[tuple[str, str], dict[str, Record]] = {}
+        for record in records:
+            self.add(record)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(list(self._by_name.values()))
+
+    def __repr__(self) -> str:
+        return f"<Records {len(self)}>"
+
+    def add(self, record: Record) -> None:
+        """``record`` is what holds of its name now."""
+        self.remove(record.name)
+        self._by_name[record.name] = record
+        self._alike.setdefault((record.sha256, record.fingerprint), {})[record.name] = record
+
+    def remove(self, name: str) -> None:
+        """Nothing is known of ``name`` any more."""
+        before = self._by_name.pop(name, None)
+        if before is not None:
+            del self._alike[before.sha256, before.fingerprint][name]
+
+    def named(self, name: str) -> Record | None:
+        """That of the result set ``name``."""
+        return self._by_name.get(name)
+
+    def alike(self, sha256: str, fingerprint: str) -> list[Record]:
+        """Of the same content by the same settings."""
+        return list(self._alike.get((sha256, fingerprint), {}).values())
+
+    def of_source(self) -> dict[str, list[Record]]:
+        """Path of a file → the records of it."""
+        found: dict[str, list[Record]] = {}
+        for record in self:
+            found.setdefault(record.source, []).append(record)
+        return found
+
+    def holders(self) -> dict[str, Record]:
+        """``naming.key`` of each file of a result set → its record."""
+        return {key(path): record for record in self for path in record.files.values()}

@@ -1,0 +1,149 @@
+"""The course of a batch on standard error: bars where a person sees them, else a line a file."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from decalage.app.batch.jobs import Watch
+from decalage.app.batch.outcome import Outcome
+from decalage.app.batch.plan import Task
+from decalage.app.batch.standing import Standing, length, line, printable, times, why
+from decalage.clock import SystemClock
+from decalage.sinks.console import PipeConsole
+
+
+class Shown(Watch, Protocol):
+    """A watch that knows how far the batch is."""
+
+    standing: Standing
+
+
+@contextmanager
+def watching(tasks: Sequence[Task]) -> Iterator[Shown]:
+    """What shows the course of ``tasks``, as long as the context lasts."""
+    standing, console = Standing(tasks, SystemClock()), _standard_error()
+    if not console.is_terminal:
+        yield Lines(standing, console)
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[told]}"))
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield Bars(standing, progress)
+
+
+class Lines:
+    """A line for each file that has ended, but for those that were done before."""
+
+    def __init__(self, standing: Standing, console: Console) -> None:
+        self.standing = standing
+        self._console = console
+
+    def began(self, task: Task) -> None:
+        """Not told."""
+
+    def moved(self, task: Task, heard_s: float) -> None:
+        self.standing.moved(task, heard_s)
+
+    def ended(self, outcome: Outcome) -> None:
+        self.standing.finish(outcome)
+        if outcome.how != "before":
+            _print(self._console, _numbered(self.standing, outcome))
+
+
+class Bars:
+    """A bar for all, one for each file in work, and what has ended above them."""
+
+    def __init__(self, standing: Standing, progress: Progress) -> None:
+        self.standing = standing
+        self._progress = progress
+        self._all = progress.add_task("captioning", total=standing.total_s, told="")
+        self._each: dict[str, TaskID] = {}
+
+    def began(self, task: Task) -> None:
+        self._forget(task)
+        name = printable(task.name)
+        self._each[task.name] = self._progress.add_task(name, total=task.duration_s, told="")
+
+    def moved(self, task: Task, heard_s: float) -> None:
+        self.standing.moved(task, heard_s)
+        self._progress.update(self._each[task.name], completed=heard_s, told=length(heard_s))
+        self._tell()
+
+    def ended(self, outcome: Outcome) -> None:
+        self.standing.finish(outcome)
+        self._forget(outcome.task)
+        if outcome.how != "before":
+            _print(self._progress.console, _numbered(self.standing, outcome))
+        self._tell()
+
+    def _forget(self, task: Task) -> None:
+        bar = self._each.pop(task.name, None)
+        if bar is not None:
+            self._progress.remove_task(bar)
+
+    def _tell(self) -> None:
+        standing = self.standing
+        done = f"{length(standing.done_s)} of {length(standing.total_s)}"
+        told = f"{standing.ended}/{standing.files} files, {done}"
+        if standing.speed is not None and standing.left_s is not None:
+            told += f", {times(standing.speed)}, {length(standing.left_s)} left"
+        self._progress.update(self._all, total=standing.total_s, completed=standing.done_s, told=told)
+
+
+def tell_end(outcomes: Sequence[Outcome], wall_s: float, results: Path) -> None:
+    """What failed and why, then the totals, on standard error."""
+    console = _standard_error()
+    bad = [outcome for outcome in outcomes if not outcome.good and outcome.state != "left"]
+    rows = [(printable(each.task.path), each.state, why(each)) for each in bad]
+    if rows and console.is_terminal:
+        table = Table("file", "", "why", box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*row)
+        _print(console, table)
+    for path, state, reason in () if console.is_terminal else rows:
+        _print(console, f"{state}: {path}: {reason}")
+    _print(console, totals(outcomes, wall_s))
+    _print(console, f"results in {printable(results)}")
+
+
+def totals(outcomes: Sequence[Outcome], wall_s: float) -> str:
+    """All of it in a line."""
+    how = Counter(each.how for each in outcomes)
+    state = Counter(each.state for each in outcomes)
+    heard_s = sum(each.audio_s for each in outcomes if each.how == "captioned")
+    counts = {
+        "captioned": how["captioned"],
+        "done before": how["before"],
+        "made from another": how["reused"],
+        "damaged": state["damaged"],
+        "incomplete": state["incomplete"],
+        "failed": state["failed"],
+        "left": state["left"],
+    }
+    told = [f"{count} {name}" for name, count in counts.items() if count]
+    speed = heard_s / wall_s if heard_s and wall_s > 0 else None
+    spent = f"; {length(heard_s)} in {length(wall_s)}, {times(speed)}" if heard_s else ""
+    return f"{len(outcomes)} file{'' if len(outcomes) == 1 else 's'}: {', '.join(told)}{spent}"
+
+
+def _numbered(standing: Standing, outcome: Outcome) -> str:
+    return f"[{standing.ended}/{standing.files}] {line(outcome)}"
+
+
+def _standard_error() -> Console:
+    return PipeConsole(file=io.StringIO() if sys.stderr is None else sys.stderr, highlight=False)
+
+
+def _print(console: Console, told: str | Table) -> None:
+    """``told``, if anybody reads: results do not depend on that."""
+    with suppress(OSError):
+        console.print(told, markup=False, highlight=False, soft_wrap=isinstance(told, str))

@@ -1,0 +1,282 @@
+"""``decalage batch``: an archive, each file captioned once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from decalage.app.batch.entries import Entry, gather
+from decalage.app.batch.folder import ResultFolder
+from decalage.app.batch.foresee import foresee, lines
+from decalage.app.batch.lists import read_list
+from decalage.app.batch.outcome import Outcome
+from decalage.app.batch.plan import Forms, Task, asked, find_reuse, make_tasks
+from decalage.app.batch.probe import Looked, probe
+from decalage.app.batch.record import Records
+from decalage.app.batch.report import make_report
+from decalage.app.batch.run import Ended, caption_all
+from decalage.app.batch.runner import MOST_STREAMS, done_before, is_of
+from decalage.app.batch.screen import tell_end
+from decalage.app.batch.standing import printable
+from decalage.app.commands.declared import declared_among, told
+from decalage.app.compose import make_blueprint
+from decalage.app.directions import find_directions
+from decalage.app.options import NamesType, config_option
+from decalage.app.outputs import WRITTEN, tells_words
+from decalage.app.settings import Settings, overcommitted, unheard_terms
+from decalage.errors import ModelMissingError, UsageError
+from decalage.sinks.captions import Show
+from decalage.sinks.output import TextOutput, check_writable, write_whole
+
+INTERRUPTED = 130
+_SHARED = (
+    *("--from", "--to", "--runtime", "--workers", "--threads", "--model", "--device"),
+    *(
+        "--compute-type",
+        "--engine",
+        "--beam",
+        "--encoder-window",
+        "--pace",
+        "--end-silence",
+        "--max-utterance",
+        "--prompt",
+    ),
+    *("--terms", "--show", "--duration", "--address", "--offline", "--verbose"),
+)
+"""Of the options of ``translate``, those that make sense where nobody watches the captions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """The command line but for the settings of a run."""
+
+    given: tuple[str, ...]
+    results: str
+    manifests: tuple[Path, ...]
+    forms: tuple[str, ...]
+    also: tuple[str, ...]
+    show: Show | None
+    streams: int | None
+    retries: int
+    again: bool
+    dry_run: bool
+    report: str | None
+
+    @property
+    def written(self) -> Forms:
+        """How captions are written: ``--format`` alone, if it is there."""
+        return Forms(self.also or self.forms, self.show)
+
+
+def _own(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """``value``, unless it is what a file of settings says for an option of ``translate`` of this name."""
+    assert parameter.name is not None  # noqa: S101 - options have one
+    others = context.get_parameter_source(parameter.name) is ParameterSource.DEFAULT_MAP
+    if others and parameter.required:
+        raise click.BadParameter(
+            "name the folder for the results on the command line, for example -o captions"
+        )
+    return () if others else value
+
+
+def _formats(context: click.Context, parameter: click.Parameter, value: Any) -> tuple[str, ...]:
+    names = NamesType(WRITTEN)
+    mine = _own(context, parameter, value)
+    return tuple(dict.fromkeys(name for each in mine for name in names.convert(each, parameter, context)))
+
+
+@click.command(
+    epilog="Exit codes: 0 all done; 1 something failed or is damaged, each told; 2 bad usage; 3 something is "
+    "not installed; 130 Ctrl-C: the same command goes on from there."
+)
+@click.argument("given", metavar="[FILES]...", nargs=-1)
+@click.option(
+    "-o", "--output", "results", required=True, metavar="DIR", callback=_own, help="Folder of the results."
+)
+@click.option(
+    "--manifest",
+    "manifests",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="A list: JSON lines or CSV (path, and if wanted from, to, name), or a path a line. Repeatable.",
+)
+@click.option(
+    "--formats",
+    "forms",
+    type=NamesType(WRITTEN),
+    default="srt,txt,jsonl",
+    show_default=True,
+    envvar="DECALAGE_FORMATS",
+    help="What is written of each file.",
+)
+@click.option(
+    "--format",
+    "also",
+    multiple=True,
+    callback=_formats,
+    metavar="NAME",
+    help="The same, one by one. Repeatable.",
+)
+@click.option(
+    "--streams",
+    envvar="DECALAGE_STREAMS",
+    type=click.IntRange(1, MOST_STREAMS),
+    metavar="N",
+    help="Files at a time.  [default: as many as keep the workers busy]",
+)
+@click.option(
+    "--retries",
+    envvar="DECALAGE_RETRIES",
+    type=click.IntRange(0, 10),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Tries more for a file that failed for a reason that may pass.",
+)
+@click.option("--again", is_flag=True, help="Caption even what is done.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done; nothing is written.")
+@click.option("--report", metavar="PATH", help="What became of each file, as JSON; - is standard output.")
+@declared_among(*_SHARED)
+@config_option
+def batch(*, verbose: int, **chosen: Any) -> int:
+    """Caption many files: each once, into a folder of results.
+
+    \b
+    decalage batch lectures -o captions              a folder, with all in it that has sound
+    decalage batch 'talks/**/*.mp4' -o captions      a pattern
+    decalage batch --manifest talks.csv -o captions  a list: path, from, to, name
+    decalage batch lectures -o captions --dry-run    what there is to do, and for how long
+
+    The same command again goes on where the last one ended: what is done is not done again, nor what only
+    has another name now. Files that changed are done anew, and so is everything by other settings.
+    """  # noqa: D301 - \b keeps click from filling the lines
+    told(verbose)
+    wanted = _Asked(**{field.name: chosen.pop(field.name) for field in fields(_Asked)})
+    forms = wanted.written.forms
+    settings = Settings(**chosen, words=tells_words("txt", [f"captions.{form}" for form in forms]))
+    if settings.pace != "max":
+        raise UsageError(
+            "batch works at full speed; at speaking pace: decalage translate FILE --pace realtime"
+        )
+    if wanted.report not in (None, "-"):
+        check_writable(str(wanted.report), whole=True)
+    rows = [row for path in wanted.manifests for row in read_list(path)]
+    entries = gather(wanted.given, rows, results=Path(wanted.results))
+    ways = list(dict.fromkeys(asked(entry, settings) for entry in entries))
+    return (
+        _foretell(entries, ways, settings, wanted)
+        if wanted.dry_run
+        else _run(entries, ways, settings, wanted)
+    )
+
+
+def _foretell(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings, wanted: _Asked) -> int:
+    """Tell what would be done. Loads and brings no model: one that is missing is only told of."""
+    for each in ways:
+        options = each.stream_options()
+        try:
+            find_directions(options.source, options.targets, hears_others=True)
+        except ModelMissingError as error:
+            _tell(f"this is not here yet: {error}")
+    folder = ResultFolder(Path(wanted.results))
+    folder.read()
+    tasks = make_tasks(entries, settings, wanted.written, folder)
+    if wanted.again:
+        folder.records = Records()
+    looked = _looked(tasks)
+    known = {task.name: task for task in (*looked.tasks, *looked.lacking)}
+    foreseen = foresee([known[task.name] for task in tasks if task.name in known], folder)
+    if sys.stdout is not None:
+        output = TextOutput(sys.stdout, "standard output")
+        for line in lines(foreseen, folder):
+            output.line(line)
+    return 0
+
+
+def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings, wanted: _Asked) -> int:
+    """Caption what is not done, tell what became of all, and give the exit code."""
+    for caution in filter(None, (overcommitted(settings), unheard_terms(settings))):
+        _tell(caution)
+    blueprints = {each: make_blueprint(each) for each in ways}
+    with ResultFolder(Path(wanted.results)) as folder:
+        tasks = make_tasks(entries, settings, wanted.written, folder)
+        if wanted.again:
+            folder.records = Records()
+        before = {task.name: done for task in tasks if (done := _done(task, folder)) is not None}
+        looked = _looked([task for task in tasks if task.name not in before])
+        outcomes = [*before.values(), *(_lacking(task) for task in looked.lacking)]
+        if before:
+            _tell(f"{len(before)} of {len(tasks) - len(looked.silent)} files were done before")
+        ended = Ended([])
+        if looked.tasks:
+            ended = caption_all(
+                looked.tasks, folder, settings, blueprints, streams=wanted.streams, retries=wanted.retries
+            )
+    places = {task.name: number for number, task in enumerate(tasks)}
+    outcomes = sorted([*outcomes, *ended.outcomes], key=lambda each: places[each.task.name])
+    report = make_report(
+        outcomes,
+        settings,
+        folder.path,
+        silent=looked.silent,
+        wall_s=ended.wall_s,
+        interrupted=ended.interrupted,
+    )
+    _write(wanted.report, json.dumps(report, ensure_ascii=False, indent=1))
+    tell_end(outcomes, ended.wall_s, folder.path)
+    if ended.fatal is not None:
+        raise ended.fatal
+    if ended.interrupted:
+        return INTERRUPTED
+    return 0 if all(each.good for each in outcomes) else 1
+
+
+def _done(task: Task, folder: ResultFolder) -> Outcome | None:
+    """What became of ``task`` before, where that can be told without reading it."""
+    reuse = None if task.sha256 is None else find_reuse(task, task.sha256, folder)
+    if reuse is None or not reuse.whole or not is_of(reuse.record, task):
+        return None
+    return done_before(task, reuse.record)
+
+
+def _lacking(task: Task) -> Outcome:
+    """It cannot be read, as is known already."""
+    return Outcome(task=task, state="failed", error=f"{task.path} {task.entry.lack}")
+
+
+def _looked(tasks: Sequence[Task]) -> Looked:
+    """What there is of ``tasks``; those left out are told."""
+    shown = sys.stderr is not None and sys.stderr.isatty() and len(tasks) > 200
+
+    def tell(number: int) -> None:
+        if shown and (number % 50 == 0 or number == len(tasks)):
+            end = "\n" if number == len(tasks) else ""
+            click.echo(f"\rlooking at {number} of {len(tasks)} files{end}", nl=False, err=True)
+
+    looked = probe(tasks, tell)
+    if looked.silent:
+        some = ", ".join(printable(path.name) for path in looked.silent[:3])
+        more = f" and {len(looked.silent) - 3} more" if len(looked.silent) > 3 else ""
+        _tell(f"left out, for there is no sound in them: {some}{more}")
+    return looked
+
+
+def _write(path: str | None, text: str) -> None:
+    if path is None:
+        return
+    if path != "-":
+        write_whole(path, text + "\n")
+    elif sys.stdout is not None:
+        TextOutput(sys.stdout, "standard output").line(text)
+
+
+def _tell(message: str) -> None:
+    click.echo(f"decalage: {message}", err=True)

@@ -1,0 +1,319 @@
+"""``decalage batch``: the program itself, refused, foretold, run, interrupted and gone on with."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+from decalage.app.batch.folder import ResultFolder
+from decalage.app.batch.record import Record
+from decalage.app.batch.run import streams_for
+from decalage.app.batch.screen import Bars
+from decalage.app.batch.standing import Standing
+from decalage.app.cli import main
+from decalage.testing.clock import ManualClock
+from tests.app.batch_kit import recording, standing_files
+from tests.app.test_batch_plan import outcome, task_of
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+ASK_NOT = SAMPLES / "ask-not.flac"
+TALK = SAMPLES / "talk.flac"
+FIRST = ("--duration", "40")
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of the program, in this process."""
+    with pytest.raises(SystemExit) as stop:
+        main(["batch", *map(str, arguments)])
+    assert isinstance(stop.value.code, int)
+    return (stop.value.code, *capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([TALK], "Missing option '-o'"),
+        (["-o", "OUT"], "no file is there"),
+        (["nothing.wav", "-o", "OUT"], "does not exist"),
+        (["nothing*.wav", "-o", "OUT"], "nothing matches"),
+        (["https://radio.example/live", "-o", "OUT"], "decalage translate"),
+        ([TALK, "-o", "OUT", "--formats", "pdf"], "'pdf' is not one of jsonl, txt, srt, vtt, ass, mkv"),
+        ([TALK, "-o", "OUT", "--format", "text"], "'text' is not one of"),
+        ([TALK, "-o", "OUT", "--to", "english"], "is not a language code"),
+        ([TALK, "-o", "OUT", "--to", "xx"], "supported: en→pt, pt→en"),
+        ([TALK, "-o", "OUT", "--pace", "realtime"], "decalage translate FILE --pace realtime"),
+        ([TALK, "-o", "OUT", "--report", "/nowhere/r.json"], "the folder does not exist"),
+        (["--manifest", "nothing.csv", "-o", "OUT"], "cannot read nothing.csv"),
+        ([TALK, "-o", TALK], "cannot write"),
+        ([TALK, "-o", "OUT", "--streams", "0"], "--streams"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_done_is_one_line_and_makes_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[object], words: str
+) -> None:
+    given = [str(each).replace("OUT", str(tmp_path / "out")) for each in arguments]
+    code, output, error = told(capsys, *given)
+    assert (code, output) == (2, "")
+    assert len(error.splitlines()) == 1
+    assert words in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_is_missing_makes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, error = told(capsys, TALK, "-o", tmp_path / "out", "--model", "small", "--offline")
+    assert code == 3
+    assert "decalage models add small" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_use_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with ResultFolder(tmp_path):
+        code, _, error = told(capsys, ASK_NOT, "-o", tmp_path)
+    assert code == 2
+    assert "another batch is at work" in error
+
+
+def test_a_dry_run_writes_nothing_and_tells_files_and_hours(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("not a sound")
+    code, output, error = told(
+        capsys, SAMPLES, tmp_path, "-o", tmp_path / "out", "--dry-run", "--to", "pt,en"
+    )
+    assert code == 0
+    assert "notes.txt" in error
+    lines = output.splitlines()
+    assert [line.split()[:2] for line in lines[:2]] == [["new", "00:11"], ["new", "01:00"]]
+    assert lines[1].endswith("talk.{pt.srt,en.srt,txt,jsonl}")
+    assert lines[-1].startswith("2 of 2 files to caption, 01:11; how fast that goes is not known")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_dry_run_says_which_model_is_not_here_and_goes_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, output, _ = told(capsys, TALK, "-o", tmp_path / "out", "--dry-run", "--model", "small")
+    assert code == 0
+    assert output.splitlines()[0].startswith("new")
+
+
+def test_settings_of_other_commands_in_a_file_are_not_taken_for_those_of_this_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        'format = "text"\nformats = "vtt,txt"\noutput = "somewhere.srt"\nto = "pt,en"\nbeam = 2\n'
+    )
+    known = ("--dry-run", "--config", config)
+    _, output, _ = told(capsys, TALK, "-o", tmp_path / "out", *known)
+    assert output.splitlines()[0].endswith(".{pt.vtt,en.vtt,txt}")
+    _, output, _ = told(capsys, TALK, "-o", tmp_path / "out", "--format", "srt", "--format", "jsonl", *known)
+    assert output.splitlines()[0].endswith(".{pt.srt,en.srt,jsonl}")
+    code, _, error = told(capsys, TALK, *known)
+    assert code == 2
+    assert "name the folder for the results on the command line" in error
+
+
+def test_more_workers_have_more_files_at_a_time() -> None:
+    assert [streams_for(workers) for workers in (1, 2, 8)] == [2, 4, 16]
+
+
+def test_bars_show_all_files_and_those_in_work() -> None:
+    clock = ManualClock()
+    long, short = task_of("long", 3600.0), task_of("[bold]short", 60.0)
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=150, color_system=None)
+    columns = (TextColumn("{task.description}", markup=False), TextColumn("{task.fields[told]}"))
+    with Progress(*columns, console=console, auto_refresh=False) as progress:
+        bars = Bars(Standing([long, short], clock), progress)
+        for task in (long, short):
+            bars.began(task)
+        clock.advance(60)
+        bars.moved(long, 1800.0)
+        progress.refresh()
+        during = written.getvalue()
+        bars.ended(outcome(short))
+        progress.refresh()
+        after = written.getvalue().removeprefix(during)
+    assert "0/2 files, 30:00 of 1:01:00, 30 × real time, 01:02 left" in during
+    assert "[bold]short" in during
+    assert "[1/2] /archive/[bold]short.wav: 3 captions" in after
+    assert after.splitlines()[-1].startswith("long")
+
+
+@contextmanager
+def program(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """The program in a process of its own, killed at the end if it is still there."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "decalage", "batch", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def finished(*arguments: object) -> subprocess.CompletedProcess[str]:
+    with program(*arguments) as process:
+        output, error = process.communicate(timeout=100)
+        return subprocess.CompletedProcess(process.args, process.returncode, output, error)
+
+
+def records(folder: Path) -> dict[str, Record]:
+    """What is done, by name; every file of it is there."""
+    found = ResultFolder(folder)
+    found.read()
+    assert not any(found.missing(record) for record in found.records)
+    return {record.name: record for record in found.records}
+
+
+def plain(events: bytes) -> list[Mapping[str, Any]]:
+    """Events without what a clock or a name had to do with."""
+    told: list[Mapping[str, Any]] = []
+    for line in events.decode().splitlines():
+        event = json.loads(line)
+        kept = {name: value for name, value in event.items() if name not in ("timing", "input")}
+        told.append(kept if event["type"] != "summary" else {"captions": event["captions"]})
+    return told
+
+
+@pytest.mark.real
+def test_results_are_those_of_translate(tmp_path: Path) -> None:
+    forms = ("srt", "vtt", "txt", "jsonl")
+    done = finished(ASK_NOT, TALK, "-o", tmp_path / "out", "--formats", ",".join(forms), "--report", "-")
+    assert done.returncode == 0, done.stderr
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for path in (ASK_NOT, TALK):
+        outputs = [argument for form in forms for argument in ("-o", str(alone / f"{path.stem}.{form}"))]
+        command = [sys.executable, "-m", "decalage", "translate", str(path), *outputs]
+        subprocess.run(command, check=True, capture_output=True, timeout=100)
+    batch, single = standing_files(tmp_path / "out"), standing_files(alone)
+    assert sorted(batch) == sorted(single)
+    for name, content in single.items():
+        if name.endswith(".jsonl"):
+            assert plain(batch[name]) == plain(content)
+        else:
+            assert batch[name] == content
+    report = json.loads(done.stdout)
+    assert report["totals"]["captioned"] == 2
+    assert [each["name"] for each in report["files"]] == ["ask-not", "talk"]
+
+
+@pytest.mark.real
+def test_a_list_may_name_languages_and_bad_files_are_told_at_the_end(tmp_path: Path) -> None:
+    shutil.copy(ASK_NOT, tmp_path / "a.flac")
+    (tmp_path / "b.flac").write_bytes(ASK_NOT.read_bytes()[:100_000])
+    (tmp_path / "c.mp3").write_text("not a sound")
+    (tmp_path / "list.csv").write_text(
+        "path,to,name\na.flac,en,one\na.flac,pt,two\nb.flac,,\nc.mp3,,\nd.wav,,\n"
+    )
+    done = finished(
+        "--manifest", tmp_path / "list.csv", "-o", tmp_path / "out", "--report", tmp_path / "r.json"
+    )
+    assert done.returncode == 1
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert {
+        each["path"].rpartition("/")[2] + "→" + each["name"]: each["state"] for each in report["files"]
+    } == {
+        "a.flac→one": "done",
+        "a.flac→two": "done",
+        "b.flac→b": "damaged",
+        "c.mp3→c": "failed",
+        "d.wav→d": "failed",
+    }
+    there = standing_files(tmp_path / "out")
+    assert b"ask what you can do for your country" in there["one.srt"]
+    assert "perguntem" in there["two.srt"].decode()
+    for words in (
+        "pieces could not be decoded",
+        "cannot be opened as sound",
+        "does not exist; check the name",
+    ):
+        assert words in done.stderr
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four files of different content and about a minute each."""
+    folder = tmp_path_factory.mktemp("in")
+    for number in range(4):
+        shutil.copy(TALK, folder / f"{number}.flac")
+        with (folder / f"{number}.flac").open("ab") as file:
+            file.write(bytes([number + 1]))  # behind the last frame: another content, the same sound
+    return folder
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    """The first file that has ended; others are in work then."""
+    assert process.stderr is not None
+    return next(line for line in process.stderr if line.startswith("[1/"))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_an_interrupted_batch_leaves_whole_results_and_the_next_one_repeats_none(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    out = tmp_path / "out"
+    with program(recordings, "-o", out, "--streams", "2", "--workers", "1", *FIRST) as process:
+        first_line(process)
+        process.send_signal(signal.SIGSTOP)  # or it might be done before the next line
+        code, _, error = told(capsys, recordings, "-o", out, *FIRST)
+        assert (code, "another batch is at work" in error) == (2, True)
+        process.send_signal(getattr(signal, how))
+        process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=60)
+    assert process.returncode == (-signal.SIGKILL if how == "SIGKILL" else 130)
+    before = records(out)
+    assert 1 <= len(before) < 4
+    if how == "SIGINT":
+        assert len(before) >= 2  # the one that had ended, and what was in work
+    texts = {name: content for name, content in standing_files(out).items() if name.endswith(".txt")}
+    if how != "SIGKILL":
+        assert sorted(texts) == sorted(f"{name}.txt" for name in before)
+    done = finished(recordings, "-o", out, *FIRST, "--report", tmp_path / "r.json")
+    assert done.returncode == 0, done.stderr
+    after = records(out)
+    assert len(after) == 4
+    assert {name: after[name] for name in before} == before
+    totals = json.loads((tmp_path / "r.json").read_text())["totals"]
+    assert totals["before"] >= len(before)
+    assert totals["before"] + totals["captioned"] == 4
+    assert len({content for name, content in standing_files(out).items() if name.endswith(".txt")}) == 1
+    assert list((out / ".decalage" / "work").iterdir()) == []
+
+
+@pytest.mark.real
+def test_a_copy_of_the_recording_can_be_written_too(tmp_path: Path) -> None:
+    shutil.copy(ASK_NOT, tmp_path / "a.flac")
+    done = finished(tmp_path, "-o", tmp_path, "--format", "mkv")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.glob("a.*")) == ["a.flac", "a.mkv"]
+    again = finished(tmp_path, "-o", tmp_path, "--format", "mkv")
+    assert "1 of 1 files were done before" in again.stderr
+
+
+def test_the_recordings_of_these_tests_are_heard_alike_and_known_apart(recordings: Path) -> None:
+    contents = {path.read_bytes() for path in recordings.iterdir()}
+    assert len(contents) == 4
+    assert recording(recordings.parent / "x.wav", 1).is_file()
