@@ -29,7 +29,7 @@ $(DEV_STAMP): $(RUN_STAMP)
 	@touch $@
 
 $(ALL_STAMP): $(DEV_STAMP)
-	$(PIP) install --constraint constraints.txt --editable '.[models,server,dev,compare]'
+	$(PIP) install --constraint constraints.txt --editable '.[models,server,dev,compare,fuzz]'
 	@touch $@
 
 setup: $(RUN_STAMP) ## a virtual environment with the program and its models
@@ -46,7 +46,7 @@ test: $(DEV_STAMP) ## all tests
 demo: $(RUN_STAMP) ## a minute of English speech as Portuguese captions, at speaking pace
 	@$(BIN)/decalage translate samples/talk.flac --pace realtime --to pt
 
-trials: $(ALL_STAMP) ## the long measurements behind docs/measurements.md
+trials: $(ALL_STAMP) ## the long trials behind docs/measurements.md and reliability.md: hours
 	$(BIN)/python -m scripts.trials
 
 $(AUDIT): | $(BIN)/python

@@ -58,6 +58,9 @@ class Excepted:
 
 
 EXCEPTIONS: Mapping[str, Excepted] = {
+    "atheris": Excepted(
+        "none", frozenset({"fuzz"}), "Apache-2.0 by the LICENSE it brings; its metadata name no licence"
+    ),
     "piper-tts": Excepted(
         "GPL-3.0-or-later",
         frozenset({"speech", "dev"}),

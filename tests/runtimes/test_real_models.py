@@ -17,16 +17,19 @@ from decalage.events import Caption, Failure, Partial, StreamEvent
 from decalage.flow.trace import Span, Trace
 from decalage.runtimes.processes import ProcessesRuntime
 from decalage.sources.file import FileSource
+from tests.runtimes.kit import ray_kept
 
 pytestmark = pytest.mark.real
 
 SPEECH = Path(__file__).parents[2] / "samples" / "ask-not.flac"
-NAMES: list[RuntimeName] = ["sequential", "pipeline", "pool", "processes", "asyncio"]
+NAMES: list[RuntimeName] = ["sequential", "pipeline", "pool", "processes", "asyncio", "ray"]
 
 
 @cache
 def run(name: RuntimeName) -> tuple[list[StreamEvent], list[Span], int]:
     """Events, spans and the processes at work of one run with two recognizers."""
+    if name == "ray":
+        ray_kept.get()
     settings = Settings(runtime=name, workers=2, threads=1, end_silence_s=0.5, offline=True)
     trace = Trace()
     runtime = make_runtime(settings, make_blueprint(settings), trace=trace)
@@ -82,6 +85,9 @@ def test_each_runtime_works_where_its_option_says(name: RuntimeName) -> None:
         assert len(processes) >= 5
         assert children >= 5
         assert os.getpid() not in processes
+    elif name == "ray":
+        assert len(processes) == 3
+        assert os.getpid() in processes
     else:
         assert processes == {os.getpid()}
 

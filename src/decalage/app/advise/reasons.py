@@ -20,6 +20,7 @@ _GIVES: Mapping[RuntimeName, str] = MappingProxyType(
         "pool": "a copy of the model a worker and no faster for it",
         "processes": "no faster, worth it where an engine might crash or hang",
         "asyncio": "as fast as pipeline, made for many speakers",
+        "ray": "no faster on one machine, made for several",
     }
 )
 """From docs/runtimes.md, where each claim is measured."""

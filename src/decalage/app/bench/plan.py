@@ -109,6 +109,8 @@ class Choice:
     workers: tuple[int, ...] = ()
     threads: tuple[int, ...] = ()
     groups: tuple[Group, ...] = ("a", "b", "c")
+    address: str | None = None
+    """Of the cluster for ``ray``; None: this machine alone."""
     base: Settings = field(default_factory=Settings)
     """Languages and model; today's defaults for the rest."""
 
@@ -125,7 +127,8 @@ def make_rows(choice: Choice) -> list[Row]:
         if group == "b" and not choice.workers and not choice.threads and "pipeline" in choice.runtimes:
             shapes.append(("pipeline", 1, available_cores()))
         for runtime, workers, threads in shapes:
-            settings = replace(base, runtime=runtime, workers=workers, threads=threads)
+            address = choice.address if runtime == "ray" else None
+            settings = replace(base, runtime=runtime, workers=workers, threads=threads, address=address)
             each, inside = settings.parallelism()
             row = Row(group, replace(settings, workers=each, threads=inside))
             if row not in rows and not (first in rows and row.settings == first.settings):

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -44,6 +45,7 @@ class _Asked:
     runtimes: tuple[RuntimeName, ...]
     workers: tuple[int, ...] | None
     threads: tuple[int, ...] | None
+    address: str | None
     groups: tuple[Group, ...]
     paces: tuple[Pace, ...]
     repeats: int | None
@@ -65,6 +67,7 @@ class _Asked:
             workers=self.workers or (),
             threads=self.threads or (),
             groups=self.groups,
+            address=self.address,
             base=base,
         )
 
@@ -85,10 +88,11 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
     "--runtime",
     "runtimes",
     type=NamesType(list(RUNTIMES)),
-    default=",".join(RUNTIMES),
+    default=",".join(name for name in RUNTIMES if name != "ray" or find_spec("ray")),
     show_default=True,
-    help="Which runtimes.",
+    help="Which runtimes; ray, if it is installed.",
 )
+@click.option("--address", metavar="HOST:PORT|auto", help="Of a cluster for ray.  [default: this machine]")
 @click.option("--workers", type=CountsType(), help="Recognitions at a time.  [default: by cores]")
 @click.option("--threads", type=CountsType(), help="Threads in each.  [default: by cores]")
 @click.option(

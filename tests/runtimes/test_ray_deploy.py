@@ -1,0 +1,125 @@
+"""The files to start a cluster with: what has a schema fits it, and what they name is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml  # type: ignore[import-untyped]
+from click.testing import CliRunner
+
+from decalage.app.commands.serve import serve
+from tests.conftest import missing
+
+REPOSITORY = Path(__file__).parents[2]
+DEPLOY = REPOSITORY / "deploy"
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+VERSION: str = PROJECT["version"]
+
+
+def told_ray() -> str:
+    """The minor version of Ray that pyproject.toml allows."""
+    (wanted,) = PROJECT["optional-dependencies"]["ray"]
+    found = re.match(r"ray>=(\d+\.\d+),", wanted)
+    assert found is not None
+    return found[1]
+
+
+def cluster() -> dict[str, Any]:
+    made: dict[str, Any] = yaml.safe_load((DEPLOY / "ray-cluster.yaml").read_text("utf-8"))
+    return made
+
+
+def kuberay() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((DEPLOY / "kuberay.yaml").read_text("utf-8")))
+
+
+def pods() -> dict[str, dict[str, Any]]:
+    """Head and each group of workers → the specification of its pods."""
+    spec = kuberay()[0]["spec"]
+    groups = {each["groupName"]: each["template"]["spec"] for each in spec["workerGroupSpecs"]}
+    return {"head": spec["headGroupSpec"]["template"]["spec"], **groups}
+
+
+def test_the_cluster_of_machines_fits_the_schema_that_ray_ships() -> None:
+    found = find_spec("ray")
+    if found is None or not found.submodule_search_locations:
+        missing("Ray", "pip install 'decalage[ray]'")
+        raise AssertionError
+    schema = Path(found.submodule_search_locations[0]) / "autoscaler" / "ray-schema.json"
+    jsonschema.validate(cluster(), json.loads(schema.read_text("utf-8")))
+
+
+def test_the_cluster_of_machines_starts_alike_on_all_and_wants_a_token() -> None:
+    made = cluster()
+    assert made["max_workers"] == len(made["provider"]["worker_ips"])
+    for commands in (made["head_start_ray_commands"], made["worker_start_ray_commands"]):
+        (start,) = [command for command in commands if " start " in command]
+        assert "RAY_AUTH_MODE=token" in start
+        (token,) = re.findall(r"RAY_AUTH_TOKEN_PATH=(\S+)", start)
+        assert token in made["file_mounts"]
+        assert "RAY_USAGE_STATS_ENABLED=0" in start
+    assert "RAY_worker_niceness=0" in made["head_start_ray_commands"][1], "the head tells the others"
+
+
+def test_the_cluster_of_machines_is_marked_as_not_run() -> None:
+    for name in ("ray-cluster.yaml", "kuberay.yaml", "ray.Dockerfile"):
+        assert "Not run here" in (DEPLOY / name).read_text("utf-8"), name
+
+
+def test_kuberay_has_what_the_operator_reads() -> None:
+    """Its own schema is not here: these are the fields that it cannot do without."""
+    made, service = kuberay()
+    assert (made["apiVersion"], made["kind"]) == ("ray.io/v1", "RayCluster")
+    spec = made["spec"]
+    assert spec["rayVersion"].startswith(f"{told_ray()}.")
+    assert spec["authOptions"] == {"mode": "token"}
+    assert set(spec) <= {"rayVersion", "authOptions", "headGroupSpec", "workerGroupSpecs"}
+    for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
+        assert all(isinstance(value, str) for value in group["rayStartParams"].values())
+    for group in spec["workerGroupSpecs"]:
+        assert group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
+    labels = spec["headGroupSpec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= labels.items()
+
+
+def test_all_pods_have_one_image_that_is_of_this_version_and_room_for_the_object_store() -> None:
+    for pod in pods().values():
+        (container,) = pod["containers"]
+        assert container["image"] == f"decalage-ray:{VERSION}"
+        mounts = {mount["name"] for mount in container["volumeMounts"]}
+        assert mounts == {volume["name"] for volume in pod["volumes"]}
+        (shared,) = [volume for volume in pod["volumes"] if volume["name"] == "shm"]
+        room = 2**20 * int(shared["emptyDir"]["sizeLimit"].removesuffix("Mi"))
+        assert room >= 500_000_000
+        assert container["resources"]["requests"] == container["resources"]["limits"]
+
+
+def test_the_head_serves_by_ray_recognizes_nothing_and_has_time_to_drain() -> None:
+    head = pods()["head"]
+    (container,) = head["containers"]
+    (command,) = re.findall(r"exec decalage serve ((?:.*\\\n)*.*)", container["args"][0])
+    words = command.replace("\\\n", " ").split()
+    shown = CliRunner().invoke(serve, ["--help"]).output
+    assert [word for word in words if word.startswith("--") and word not in shown] == []
+    assert words[words.index("--runtime") + 1] == "ray"
+    port = int(words[words.index("--port") + 1])
+    assert port in {each["containerPort"] for each in container["ports"]}
+    assert head["terminationGracePeriodSeconds"] > 30
+    assert kuberay()[0]["spec"]["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+
+
+@pytest.mark.parametrize("name", ["ray.Dockerfile"])
+def test_the_image_is_that_of_the_server_with_ray(name: str) -> None:
+    said = (DEPLOY / name).read_text("utf-8")
+    assert re.findall(r"^FROM (\S+)", said, re.MULTILINE) == re.findall(
+        r"^FROM (\S+)", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE
+    )
+    assert "'.[models,server,ray]'" in said
+    assert f"decalage-ray:{VERSION}" in said
