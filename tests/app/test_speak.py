@@ -85,6 +85,17 @@ def test_a_file_is_spoken_and_its_captions_and_the_link_for_others_are_told() ->
     assert not {"from", "prompt"} & set(server.messages[0])
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_an_output_on_a_full_disk_ends_no_other(tmp_path: Path) -> None:
+    (tmp_path / "full.txt").symlink_to("/dev/full")
+    outputs = ("-o", str(tmp_path / "full.txt"), "-o", "-", "--format", "txt")
+    with serving() as server:
+        done = run("speak", server.url, TALK, "--to", "pt", "--duration", "1.2", *outputs)
+    assert done.returncode == 1
+    assert "en: Sentence 1." in done.stdout
+    assert done.stderr.count("full.txt: the disk is full; it ends there, the other outputs go on") == 1
+
+
 def test_what_is_piped_in_arrives_as_it_is_over_cut_connections(tmp_path: Path) -> None:
     path = tmp_path / "talk.pt.srt"
     with (

@@ -335,6 +335,29 @@ def test_a_deadline_that_fires_late_does_not_end_the_next_call() -> None:
     started.bury()
 
 
+class Panicking:
+    """A service that gives up as native code does."""
+
+    def answer(self, word: int) -> int:
+        if word == 2:
+            raise SystemExit(f"cannot answer {word}")
+        return word
+
+
+def test_a_panic_in_a_process_ends_it_and_a_fresh_one_answers() -> None:
+    started = child.Child("panics", Panicking)
+    started.ready()
+    with started.turn():
+        assert started.call("answer", 1) == 1
+        with pytest.raises(WorkerLostError, match="ended during a call"):
+            started.call("answer", 2)
+    started.restart()
+    with started.turn():
+        assert started.call("answer", 3) == 3
+    started.close()
+    started.bury()
+
+
 def test_processes_and_names_can_be_asked_for_after_close() -> None:
     with running("processes") as runtime:
         before = processes(runtime)

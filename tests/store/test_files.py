@@ -6,6 +6,8 @@ import errno
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -105,6 +107,28 @@ def test_without_a_place_for_stamps_files_are_checked_all_the_same(
     alter(folder / "a.bin", b"FIRST", later_ns=0)
     with pytest.raises(ModelDamagedError):
         verify(folder, HASHES, MEND)
+
+
+CHECKS = """
+import json, resource, sys
+from pathlib import Path
+from decalage.store.files import verify
+resource.setrlimit(resource.RLIMIT_FSIZE, (5, 5))
+verify(Path(sys.argv[1]), json.loads(sys.argv[2]), "mend it")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows bounds no size of files")
+def test_where_stamps_have_no_room_nothing_of_them_stays(folder: Path, cache: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CHECKS, str(folder), json.dumps(HASHES)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(cache.iterdir()) == []
 
 
 @pytest.fixture

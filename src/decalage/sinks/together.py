@@ -13,6 +13,18 @@ from decalage.sinks.output import ReaderGoneError
 logger = logging.getLogger(__name__)
 
 
+class Complaints:
+    """Passes on what is told of outputs, and remembers that something was."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self.any = False
+
+    def __call__(self, message: str) -> None:
+        self.any = True
+        self._tell(message)
+
+
 class Together:
     """``contracts.Sink`` over ``sinks``: when one fails that is told, once, and the others go on without it.
 

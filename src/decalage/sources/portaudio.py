@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,22 +94,28 @@ class PortAudioDevice:
 
     def open(self, deliver: Callable[[NDArray[np.float32], bool], None]) -> PortAudioRecording:
         sounddevice = _library()
-        if self._opened:  # PortAudio sees what was plugged in since only when it starts anew
-            with PORTAUDIO.renewing():
-                sounddevice._terminate()
-                sounddevice._initialize()
-        self._opened = True
-        number = self._device.number
-        if number is None:
-            os.environ[_PULSE] = self.name
-            number = _bridge(sounddevice)
-        else:
-            number = self._now(sounddevice)
         try:
+            if self._opened:
+                self._renew(sounddevice)
+            self._opened = True
+            number = self._device.number
+            if number is None:
+                os.environ[_PULSE] = self.name
+                number = _bridge(sounddevice)
+            else:
+                number = self._now(sounddevice)
             return PortAudioRecording(sounddevice, number, deliver)
         except (sounddevice.PortAudioError, ValueError) as error:
             told = f"{self.name} cannot be listened to: {one_line(error)}; see: decalage devices"
             raise MissingPartError(told) from error
+
+    @staticmethod
+    def _renew(sounddevice: Any) -> None:
+        """PortAudio sees what was plugged in since only when it starts anew."""
+        with PORTAUDIO.renewing():
+            with suppress(sounddevice.PortAudioError):  # the last time it did not start
+                sounddevice._terminate()
+            sounddevice._initialize()
 
     def _now(self, sounddevice: Any) -> int:
         """Its number may have changed with what was plugged in."""

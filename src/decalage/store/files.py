@@ -172,8 +172,9 @@ def _write_stamps(stamps: dict[str, object]) -> None:
     folder = cache_folder()
     try:
         make_folder(folder)
-        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
-            json.dump(stamps, file)
-        Path(file.name).replace(folder / _STAMPS)
+        with tempfile.TemporaryDirectory(dir=folder) as aside:
+            written = Path(aside) / _STAMPS
+            written.write_text(json.dumps(stamps), "utf-8")
+            written.replace(folder / _STAMPS)
     except OSError:
         return

@@ -28,7 +28,7 @@ from decalage.flow.trace import Trace
 from decalage.sinks.captions import Show
 from decalage.sinks.speech import SpokenSink
 from decalage.sinks.summary import print_summary
-from decalage.sinks.together import Together
+from decalage.sinks.together import Complaints, Together
 
 INTERRUPTED = 130
 
@@ -88,7 +88,7 @@ def caption(
         opened = open_sinks(
             outputs.form, outputs.outputs, show=outputs.show, live=live, given=given, status=status
         )
-        incomplete = _Told()
+        incomplete = Complaints(tell)
         sinks: list[Sink] = [Together(opened, incomplete), *([] if speech is None else [speech])]
         stack.callback(sinks[0].close)
         if trace is not None and outputs.trace is not None:
@@ -114,17 +114,7 @@ def tell(message: str) -> None:
     click.echo(f"decalage: {message}", err=True)
 
 
-class _Told:
-    """Tells, and remembers whether it did."""
-
-    any = False
-
-    def __call__(self, message: str) -> None:
-        self.any = True
-        tell(message)
-
-
-def _write_trace(trace: Trace, path: str, incomplete: _Told) -> None:
+def _write_trace(trace: Trace, path: str, incomplete: Complaints) -> None:
     try:
         write_trace(trace, path)
     except OutputError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from decalage.app.client import relay
 from decalage.app.client.client import Client
 from decalage.app.commands.declared import declared_among, told
 from decalage.app.commands.speak import Written, conclude, tell
+from decalage.sinks.together import Complaints
 
 
 @click.command(epilog="Each option can also be set in the environment as DECALAGE_OPTION.")
@@ -51,4 +53,5 @@ def listen(
     written.check("-")
     client = Client(url, tell=tell)
     events = client.listen(listen_id, target=target, partials=partials)
-    return conclude(relay.listen(events, written.open))
+    incomplete = Complaints(tell)
+    return conclude(relay.listen(events, partial(written.open, incomplete)), incomplete)

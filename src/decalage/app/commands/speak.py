@@ -25,6 +25,7 @@ from decalage.contracts import AudioSource, Sink
 from decalage.errors import UsageError
 from decalage.sinks.captions import Show
 from decalage.sinks.summary import print_summary
+from decalage.sinks.together import Complaints, Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,12 @@ class Written:
         """Refuse what could not be opened, before anybody is asked for anything."""
         check_outputs(self.outputs, given)
 
-    def open(self, given: str = "-", status: Callable[[], str] | None = None) -> list[Sink]:
-        """The sinks, as ``open_sinks`` has them."""
-        return open_sinks(self.form, self.outputs, show=self.show, live=True, given=given, status=status)
+    def open(
+        self, incomplete: Complaints, given: str = "-", status: Callable[[], str] | None = None
+    ) -> list[Sink]:
+        """The sinks, as ``open_sinks`` has them; ``incomplete`` is told of one that fails beside others."""
+        sinks = open_sinks(self.form, self.outputs, show=self.show, live=True, given=given, status=status)
+        return [Together(sinks, incomplete)]
 
 
 @click.command(
@@ -124,11 +128,13 @@ def speak(
     client = Client(url, token=token, tell=tell)
     speaking = client.speak(partials=partials is not False, **chosen)
     source, status = _opened(given, wanted, settings)
+    incomplete = Complaints(tell)
+    opened = partial(written.open, incomplete, given or "-", status)
     try:
-        outcome = relay.speak(speaking, source, partial(_begin, client, speaking, written, given, status))
+        outcome = relay.speak(speaking, source, partial(_begin, client, speaking, opened))
     finally:
         source.stop()
-    return conclude(outcome)
+    return conclude(outcome, incomplete)
 
 
 def tell(line: str) -> None:
@@ -136,7 +142,7 @@ def tell(line: str) -> None:
     click.echo(f"decalage: {line}", err=True)
 
 
-def conclude(outcome: relay.Outcome) -> int:
+def conclude(outcome: relay.Outcome, incomplete: Complaints) -> int:
     """Tell how it went, and the exit code."""
     on_screen = sys.stdout is not None and sys.stdout.isatty()
     for line in () if on_screen else outcome.lost:  # who sees the captions sees what failed
@@ -148,7 +154,7 @@ def conclude(outcome: relay.Outcome) -> int:
         tell(line)
     if outcome.interrupted:
         return INTERRUPTED
-    return 1 if trouble or outcome.lost else 0
+    return 1 if trouble or outcome.lost or incomplete.any else 0
 
 
 def _trouble(outcome: relay.Outcome) -> list[str]:
@@ -175,14 +181,8 @@ def _opened(
     return source, lambda: status_line(microphone, keys=False)
 
 
-def _begin(
-    client: Client,
-    speaking: Speaking,
-    written: Written,
-    given: str | None,
-    status: Callable[[], str] | None,
-) -> Sequence[Sink]:
+def _begin(client: Client, speaking: Speaking, opened: Callable[[], list[Sink]]) -> Sequence[Sink]:
     """Say where others read along, and open the outputs."""
     target = speaking.targets[0] if len(speaking.targets) == 1 else None
     tell(f"read along: {client.link(speaking.listen_id, target)}")
-    return written.open(given or "-", status)
+    return opened()
