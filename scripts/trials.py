@@ -1,4 +1,4 @@
-"""The long measurements, one after the other, into docs/measurements.md: about half an hour.
+"""The long trials, one after the other, into docs/measurements.md and docs/reliability.md: hours in all.
 
     DECALAGE_SPEECH=DIR make trials [ONLY=word]
 
@@ -18,8 +18,6 @@ from pathlib import Path
 
 from decalage.app.machine import look
 from decalage.app.settings import available_cores
-
-DOCUMENT = Path("docs/measurements.md")
 
 SECTIONS: dict[str, list[str]] = {
     "Every file of the evaluation speech": ["-m", "scripts.every_file"],
@@ -53,6 +51,41 @@ SECTIONS: dict[str, list[str]] = {
     "Contract suite, fifty times over": ["-m", "scripts.repeat", "50", "tests/runtimes/test_contract.py"],
 }
 
+FAULTS: dict[str, list[str]] = {
+    "Killed at random moments": ["-m", "scripts.killed"],
+    "A recognizer that is too slow": [
+        "-m",
+        "scripts.slow",
+        "--json",
+        "docs/slow.json",
+        "--plot",
+        "docs/slow.svg",
+    ],
+    "Chaos": ["-m", "scripts.chaos", "--json", "docs/chaos.json"],
+    "Soak on fakes": [
+        "-m",
+        "scripts.soak",
+        "--fakes",
+        "--json",
+        "docs/soak-fakes.json",
+        "--plot",
+        "docs/soak-fakes.svg",
+    ],
+    "Soak, one hour of real speech": [
+        "-m",
+        "scripts.soak",
+        "--real",
+        "--json",
+        "docs/soak-real.json",
+        "--plot",
+        "docs/soak-real.svg",
+    ],
+    "Fuzzing": ["-m", "scripts.fuzz"],
+}
+
+DOCUMENTS = {Path("docs/measurements.md"): SECTIONS, Path("docs/reliability.md"): FAULTS}
+"""Where the sections stand, below what is written there by hand."""
+
 
 def _machine() -> str:
     model = ""
@@ -65,38 +98,43 @@ def _machine() -> str:
     return f"{cores}, Python {platform.python_version()}"
 
 
-def _sections() -> dict[str, str]:
-    """The document as it stands: title → body."""
-    if not DOCUMENT.is_file():
-        return {}
-    parts = re.split(r"^## (.*)$", DOCUMENT.read_text("utf-8"), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], (body.strip("\n") for body in parts[2::2]), strict=True))
+def _parts(document: Path) -> tuple[str, dict[str, str]]:
+    """The document as it stands: what is above the sections; title → body."""
+    if not document.is_file():
+        return "", {}
+    head, *parts = re.split(r"^## (.*)$", document.read_text("utf-8"), flags=re.MULTILINE)
+    bodies = (body.strip("\n") for body in parts[1::2])
+    return head.strip("\n"), dict(zip(parts[0::2], bodies, strict=True))
+
+
+def _put(document: Path, title: str, body: str) -> None:
+    """Put a section in its place; the others stay."""
+    head, sections = _parts(document)
+    sections[title] = body
+    kept = [title for title in DOCUMENTS[document] if title in sections]
+    text = "\n\n".join([head, *(f"## {title}\n\n{sections[title]}" for title in kept)])
+    document.write_text(f"{text}\n", "utf-8")
 
 
 def main() -> None:
-    """Run what is asked for; the document is written after each section."""
+    """Run what is asked for; its document is written after each section."""
     only = os.environ.get("ONLY", "").lower()
-    sections, failed = _sections(), []
-    for title, arguments in SECTIONS.items():
-        if only not in title.lower():
-            continue
-        print(f"{title} …", file=sys.stderr)
-        done = subprocess.run(  # noqa: S603 - our own scripts
-            [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, check=False
-        )
-        if done.returncode:
-            failed.append(title)
-        today = datetime.now(UTC).date().isoformat()
-        command = f"`python {' '.join(arguments)}` · {today} · {_machine()}"
-        sections[title] = f"{command}\n\n{done.stdout.strip()}"
-        kept = [title for title in SECTIONS if title in sections]
-        text = "\n\n".join(f"## {title}\n\n{sections[title]}" for title in kept)
-        DOCUMENT.write_text(f"# Measurements\n\nMade by `make trials`. {_NOTE}\n\n{text}\n", "utf-8")
+    failed = []
+    for document, sections in DOCUMENTS.items():
+        for title, arguments in sections.items():
+            if only not in title.lower():
+                continue
+            print(f"{title} …", file=sys.stderr)
+            done = subprocess.run(  # noqa: S603 - our own scripts
+                [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, check=False
+            )
+            if done.returncode:
+                failed.append(title)
+            today = datetime.now(UTC).date().isoformat()
+            command = f"`python {' '.join(arguments)}` · {today} · {_machine()}"
+            _put(document, title, f"{command}\n\n{done.stdout.strip()}")
     if failed:
         sys.exit(f"not as expected: {', '.join(failed)}")
-
-
-_NOTE = "Ratios within one table are trustworthy, absolute times belong to the machine."
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from decalage.errors import UsageError
+from decalage.errors import UsageError, brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,5 +169,5 @@ def primary(code: str) -> str:
     """
     head = code.replace("_", "-").split("-")[0].lower()
     if not (head.isascii() and head.isalpha() and 2 <= len(head) <= 3):
-        raise UsageError(f"{code!r} is not a language code; write for example en, pt or pt-BR")
+        raise UsageError(f"{brief(code)} is not a language code; write for example en, pt or pt-BR")
     return _ALIASES.get(head, head)

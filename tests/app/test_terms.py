@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from decalage import Settings
 from decalage.app.settings import unheard_terms
 from decalage.app.terms import read_terms
 from decalage.config import Term
 from decalage.errors import InputError, UsageError
+from tests.properties import raised
 
 
 def terms(tmp_path: Path, text: str) -> tuple[Term, ...]:
@@ -51,6 +55,53 @@ def test_marks_in_names_and_translations_stay(tmp_path: Path) -> None:
     sharp, colon = terms(tmp_path, "\ufeffC# = C sharp # the language\nAI = IA: geral\n")
     assert (sharp.text, sharp.into("pt")) == ("C#", "C sharp")
     assert colon.into("pt") == "IA: geral"
+
+
+def test_a_translation_may_look_like_the_code_of_a_language(tmp_path: Path) -> None:
+    (term,) = terms(tmp_path, "yes = si")
+    assert term.into("es") == "si"
+
+
+WORDS = (
+    st.text(st.sampled_from("abçÉ漢 -'C#"), min_size=1, max_size=9)
+    .map(str.strip)
+    .filter(lambda word: any(map(str.isalnum, word)) and " #" not in word and word[0] != "#")
+)
+
+
+@given(
+    st.dictionaries(
+        WORDS,
+        st.none() | WORDS | st.dictionaries(st.sampled_from(["pt", "fr", "es"]), WORDS, min_size=1),
+        max_size=5,
+    )
+)
+def test_what_is_written_in_a_file_of_terms_is_read(into: dict[str, str | dict[str, str] | None]) -> None:
+    told = {name: value for name, value in into.items() if name.casefold() == name}
+    lines = [
+        f"{name} = {'; '.join(map(': '.join, value.items()))}"
+        if isinstance(value, dict)
+        else name + (f" = {value}" if value else "")
+        for name, value in told.items()
+    ]
+    with TemporaryDirectory() as folder:
+        found = terms(Path(folder), "\n".join(lines))
+    assert [term.text for term in found] == list(told)
+    for term, value in zip(found, told.values(), strict=True):
+        by_language = value if isinstance(value, dict) else {}
+        plain = value if isinstance(value, str) else term.text
+        assert {code: term.into(code) for code in ("pt", "fr", "es")} == {
+            code: by_language.get(code, plain) for code in ("pt", "fr", "es")
+        }
+
+
+@given(st.text(max_size=60) | st.binary(max_size=60))
+def test_any_file_is_terms_or_one_line_of_what_is_wrong(content: str | bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "terms.txt"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        error = raised(UsageError, lambda: read_terms(path))
+        assert error is None or len(str(error).splitlines()) == 1
 
 
 def test_more_names_than_the_recognizer_keeps_in_mind_are_told() -> None:

@@ -17,6 +17,32 @@ def test_any_order_in_gives_index_order_out(order: list[int]) -> None:
     assert reorderer.statistics().waiting == 0
 
 
+@given(st.permutations(range(10)), st.integers(0, 10), st.lists(st.integers(0, 15), max_size=20))
+def test_whatever_is_put_twice_changes_nothing_and_what_is_let_out_has_no_hole(
+    order: list[int], place: int, more: list[int]
+) -> None:
+    indices = [*order[:place], *more, *order[place:]]
+    reorderer: Reorderer[str] = Reorderer()
+    known, out, peak = set[int](), list[str](), 0
+    for turn, index in enumerate(indices):
+        if index in known:
+            before = (repr(reorderer), reorderer.statistics())
+            with pytest.raises(ValueError, match="twice"):
+                reorderer.put(index, "again")
+            assert (repr(reorderer), reorderer.statistics()) == before
+            continue
+        known.add(index)
+        waited = len(known) - len(out)
+        peak = max(peak, waited)
+        out += reorderer.put(index, f"{index}, put {turn}")
+        assert [reorderer.answered(each) for each in range(16)] == [each in known for each in range(16)]
+    assert [int(item.split(",")[0]) for item in out] == list(range(reorderer.next_index))
+    assert reorderer.next_index == next(each for each in range(17) if each not in known)
+    counts = reorderer.statistics()
+    assert (counts.released, counts.waiting) == (len(out), len(known) - len(out))
+    assert counts.peak_waiting == peak
+
+
 def test_an_index_is_answered_once() -> None:
     reorderer: Reorderer[str] = Reorderer()
     assert reorderer.put(1, "waits") == []

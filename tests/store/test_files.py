@@ -176,6 +176,17 @@ def test_a_full_disk_leaves_nothing_and_says_what_to_do(cache: Path) -> None:
     assert left(cache / "joined") == []
 
 
+def test_what_a_killed_program_left_half_made_is_removed_a_day_later(tmp_path: Path) -> None:
+    left, going = tmp_path / ".model-dead0001", tmp_path / ".model-beef0002"
+    for folder in (left, going):
+        folder.mkdir()
+        (folder / "model.bin").write_bytes(b"half")
+    os.utime(left, (0, 0))
+    with whole_folder(tmp_path / "model") as temporary:
+        (temporary / "model.bin").write_bytes(b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "cache") == [going.name, "model"]
+
+
 def test_an_interrupt_leaves_nothing(cache: Path) -> None:
     with pytest.raises(KeyboardInterrupt), whole_folder(cache / "joined") as temporary:
         (temporary / "model.bin").write_bytes(b"half")

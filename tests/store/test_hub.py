@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,9 @@ import pytest
 from tests.store.hub import FILES, hub
 
 
-def models(cache: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def models(
+    cache: Path, *arguments: str, program: Sequence[str] = ("-m", "decalage"), **environment: str
+) -> subprocess.CompletedProcess[str]:
     """``decalage models`` with an empty cache, in a process of its own: the hub's library reads its
     variables when it is imported.
     """
@@ -21,7 +25,7 @@ def models(cache: Path, *arguments: str, **environment: str) -> subprocess.Compl
         name: value for name, value in os.environ.items() if not name.startswith(("HF_", "DECALAGE_"))
     }
     return subprocess.run(
-        [sys.executable, "-m", "decalage", "models", *arguments],
+        [sys.executable, *program, "models", *arguments],
         env={**inherited, "DECALAGE_CACHE": str(cache), "HF_HOME": str(cache / "hf"), **environment},
         capture_output=True,
         text=True,
@@ -45,6 +49,7 @@ def test_a_model_comes_whole_from_a_server_with_the_hubs_layout(tmp_path: Path) 
     folder = Path(added.stdout.strip())
     assert folder == tmp_path / "models" / "small"
     found = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert json.loads(found.pop("published.json")).keys() == found.keys()
     assert found == {name: data for name, data in FILES.items() if name != "README.md"}
 
 
@@ -55,6 +60,36 @@ def test_a_fetched_model_is_used_again_without_the_network(tmp_path: Path, close
     assert (again.returncode, again.stdout) == (0, first.stdout)
     offline = models(tmp_path, "path", "small", HF_ENDPOINT=closed_port)
     assert (offline.returncode, offline.stdout) == (0, first.stdout)
+
+
+def test_a_file_damaged_since_it_came_is_refused_and_fetched_again(tmp_path: Path) -> None:
+    with hub() as address:
+        folder = Path(models(tmp_path, "add", "small", HF_ENDPOINT=address).stdout.strip())
+        (folder / "model.bin").write_bytes(b"w" * 999 + b"v")
+        process = models(tmp_path, "path", "small", HF_ENDPOINT=address)
+        assert (process.returncode, process.stdout) == (3, "")
+        (line,) = process.stderr.splitlines()
+        assert str(folder / "model.bin") in line
+        assert line.endswith("run: decalage models add small --again")
+        mended = models(tmp_path, "add", "small", "--again", HF_ENDPOINT=address)
+    assert (mended.returncode, mended.stderr) == (0, "")
+    assert (folder / "model.bin").read_bytes() == FILES["model.bin"]
+
+
+LIMITED = """
+import resource, runpy
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))  # less than a file of the model
+runpy.run_module("decalage", run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows bounds no size of files")
+def test_a_disk_without_room_is_told_as_one_and_leaves_nothing(tmp_path: Path) -> None:
+    with hub() as address:
+        process = models(tmp_path, "add", "small", program=("-c", LIMITED), HF_ENDPOINT=address)
+    line = refused(process, tmp_path)
+    assert f"cannot write the model to {tmp_path / 'models' / 'small'}" in line
+    assert "free some space or set DECALAGE_CACHE" in line
 
 
 def refused(process: subprocess.CompletedProcess[str], cache: Path) -> str:

@@ -238,7 +238,7 @@ def test_what_was_damaged_since_is_prepared_again(tiny_en: Path) -> None:
 @pytest.mark.real
 def test_what_was_prepared_is_for_all_who_may_read_the_cache(tiny_en: Path) -> None:
     folder = find_quantized(tiny_en)
-    (folder.parent / "other").mkdir()
+    (folder.parent / "other").mkdir(mode=0o755)
     assert folder.stat().st_mode == (folder.parent / "other").stat().st_mode
 
 

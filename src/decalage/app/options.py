@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import platformdirs
 
 from decalage.app.terms import read_terms
 from decalage.config import EncoderWindow, Term
+from decalage.errors import brief
 
 
 class EncoderWindowType(click.ParamType[EncoderWindow]):
@@ -24,11 +26,21 @@ class EncoderWindowType(click.ParamType[EncoderWindow]):
         if value in ("auto", "full"):
             return str(value)  # type: ignore[return-value]
         try:
-            seconds = float(value)
+            seconds = float("nan" if isinstance(value, bool) else value)
         except (TypeError, ValueError):
             self.fail(f"{value!r} is neither auto, full nor a number of seconds", param, ctx)
         if not 1 <= seconds <= 30:
             self.fail(f"{value} is not between 1 and 30 seconds", param, ctx)
+        return seconds
+
+
+class SecondsType(click.FloatRange):
+    """Seconds within bounds; ``nan`` is within none, though it compares as if it were."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if not isfinite(seconds):
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
         return seconds
 
 
@@ -96,7 +108,7 @@ class CountsType(click.ParamType[tuple[int, ...]]):
 
 
 def _items(value: Any) -> tuple[str, ...]:
-    parts: Iterable[Any] = value.split(",") if isinstance(value, str) else value
+    parts: Iterable[Any] = value if isinstance(value, list | tuple) else str(value).split(",")
     return tuple(str(part).strip() for part in parts if str(part).strip())
 
 
@@ -118,7 +130,7 @@ def load_config(context: click.Context, _parameter: click.Parameter, path: Path 
         given = tomllib.loads(chosen.read_text("utf-8"))
     except OSError as error:
         raise click.BadParameter(f"cannot read {chosen}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # too large a number, too deep a list
         raise click.BadParameter(f"{chosen} is not TOML: {error}") from error
     names = _names(context.command)
     known = _known(context)
@@ -127,8 +139,35 @@ def load_config(context: click.Context, _parameter: click.Parameter, path: Path 
         near = get_close_matches(unknown[0].replace("_", "-"), known, n=1)
         told = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
         raise click.BadParameter(f"{chosen}: unknown key {unknown[0]!r}; {told}")
-    own = {names[key]: value for key, value in given.items() if key in names}
-    context.default_map = {**(context.default_map or {}), **own}
+    own = {names[key]: (key, value) for key, value in given.items() if key in names}
+    options = {each.name: each for each in context.command.params if isinstance(each, click.Option)}
+    taken = {name: _taken(options[name], value, f"{chosen}: {key}") for name, (key, value) in own.items()}
+    context.default_map = {**(context.default_map or {}), **taken}
+
+
+def _taken(option: click.Option, value: Any, where: str) -> Any:
+    """``value`` of a file for ``option``; click's own types take it for granted that it can be read.
+
+    What can be given several times may be a list.
+    """
+    items = value if option.multiple and isinstance(value, list) else [value]
+    kinds = _kinds(option)
+    for item in items:
+        fits = not kinds or (isinstance(item, kinds) and (bool in kinds or not isinstance(item, bool)))
+        if not fits or (isinstance(item, float) and not isfinite(item)) or "\0" in str(item):
+            raise click.BadParameter(f"{where} cannot be {brief(value)}")
+    return items if option.multiple else value
+
+
+def _kinds(option: click.Option) -> tuple[type, ...]:
+    """What ``option`` may be in a file; empty: its type, one of ours, tells."""
+    if isinstance(option.type, EncoderWindowType | LanguagesType | TermsType | NamesType | CountsType):
+        return ()
+    if option.is_flag:
+        return bool, str
+    if isinstance(option.type, click.types.FloatParamType):
+        return int, float, str
+    return (int, str) if isinstance(option.type, click.types.IntParamType) else (str,)
 
 
 config_option = click.option(

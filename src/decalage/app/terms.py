@@ -57,7 +57,8 @@ def _term(told: str) -> Term:
         return Term(text)
     if not translation:
         raise UsageError(f"no translation after '='; {text!r} alone keeps it as it is")
-    if _language(translation.partition(":")[0].strip()) is None:
+    first, colon, _ = translation.partition(":")
+    if not colon or _language(first.strip()) is None:  # "yes = si" is no Sinhala
         return Term(text, everywhere=translation)
     into: dict[str, str] = {}
     for part in translation.split(";"):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
@@ -17,6 +19,7 @@ import platformdirs
 from decalage.errors import ModelDamagedError, ModelMissingError
 
 _BLOCK = 1 << 20
+_ABANDONED_S = 86_400.0
 _STAMPS = "verified.json"
 _READABLE = 0o755
 """Of folders: a model is no secret, and one account may fetch it for others; mkdtemp makes private ones."""
@@ -107,11 +110,12 @@ def join(target: Path, parts: Mapping[str, Iterable[Path]], hashes: Mapping[str,
 def whole_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     """A temporary folder beside ``target`` that becomes it at the end, or is removed on an error.
 
-    ``replace``: what is there goes then, and not before.
+    ``replace``: what is there goes then, and not before. What a program left that was killed is removed.
     """
     temporary: Path | None = None
     try:
         make_folder(target.parent)
+        _sweep(target)
         beside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
         beside.mkdir(mode=_READABLE)
         temporary = beside
@@ -147,6 +151,14 @@ def _keep_from_writers(folder: Path) -> None:
     for path in folder.rglob("*"):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode & ~_OTHERS_WRITE)
+
+
+def _sweep(target: Path) -> None:
+    """Remove temporary folders of ``target`` into which nothing has come for a day."""
+    for rest in target.parent.glob(f".{glob.escape(target.name)}-*"):
+        with suppress(FileNotFoundError):
+            if time.time() - rest.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(rest, ignore_errors=True)
 
 
 def _blocks(sources: Iterable[Path], mend: str) -> Iterator[bytes]:

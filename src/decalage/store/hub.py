@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -12,6 +13,8 @@ from decalage.errors import ModelMissingError, one_line
 
 _TIMEOUT_S = 20
 _REASON_LENGTH = 120
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What the disk refuses."""
 
 
 def offline_by_environment() -> bool:
@@ -25,7 +28,7 @@ def fetch(
     """The files of ``repository`` that match one of ``patterns``, into ``folder``.
 
     ``HF_ENDPOINT`` names the server. Raises ``ModelMissingError`` in one line, ending in ``roads``, when
-    it cannot be reached or has no such model.
+    it cannot be reached or has no such model, ``OSError`` where the folder cannot be written.
     """
     os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", str(_TIMEOUT_S))
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", str(_TIMEOUT_S))
@@ -46,13 +49,20 @@ def fetch(
             max_workers=2,
         )
     except Exception as error:  # the hub's errors and its HTTP library's share no root
-        told = f"cannot download {repository}: {_reason(error)}; {', '.join(roads)}"
+        first = _first(error)
+        if isinstance(first, OSError) and first.errno in _NO_ROOM:
+            raise OSError(first.errno, first.strerror) from error
+        told = f"cannot download {repository}: {_reason(first)}; {', '.join(roads)}"
         raise ModelMissingError(told) from error
 
 
-def _reason(error: Exception) -> str:
-    """The first failure, which the hub's library wraps: a few words of it."""
-    first: BaseException = error
-    while first.__cause__ is not None:
-        first = first.__cause__
-    return f"{type(first).__name__}: {one_line(first)[:_REASON_LENGTH]}"
+def _first(error: BaseException) -> BaseException:
+    """The first failure, which the hub's library wraps."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _reason(error: BaseException) -> str:
+    """A few words of it."""
+    return f"{type(error).__name__}: {one_line(error)[:_REASON_LENGTH]}"

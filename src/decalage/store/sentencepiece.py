@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 from decalage.errors import ModelDamagedError
@@ -17,6 +18,7 @@ _PIECE, _NORMALIZER = 1, 3
 """Fields of ModelProto."""
 _UNKNOWN = 2
 """Value of SentencePiece.type for the unknown piece."""
+_VARINT_BYTES = 10
 _METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
 
 
@@ -33,10 +35,10 @@ def tokenizer_json(model: bytes) -> dict[str, Any]:
                 piece = dict(_fields(value))
                 if piece.get(3) == _UNKNOWN:
                     unknown = len(vocabulary)
-                vocabulary.append([piece[1].decode(), struct.unpack("<f", piece.get(2, bytes(4)))[0]])
+                vocabulary.append([piece[1].decode(), _score(piece.get(2, bytes(4)))])
             elif number == _NORMALIZER:
-                charsmap = dict(_fields(value)).get(2, b"")
-    except (IndexError, KeyError, TypeError, ValueError, struct.error) as error:
+                charsmap = b"" + dict(_fields(value)).get(2, b"")  # a number raises TypeError
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error) as error:
         raise ModelDamagedError("the vocabulary is no SentencePiece model; add the model again") from error
     if unknown is None:
         raise ModelDamagedError("the vocabulary has no unknown piece; add the model again")
@@ -51,6 +53,13 @@ def tokenizer_json(model: bytes) -> dict[str, Any]:
         "decoder": _METASPACE,
         "model": {"type": "Unigram", "unk_id": unknown, "vocab": vocabulary, "byte_fallback": False},
     }
+
+
+def _score(value: bytes) -> float:
+    (score,) = struct.unpack("<f", value)
+    if not isfinite(score):
+        raise ValueError(f"a score of {score}")
+    return float(score)
 
 
 def _normalizers(charsmap: bytes) -> list[dict[str, Any]]:
@@ -86,11 +95,11 @@ def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    result = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        result |= (byte & 127) << shift
-        shift += 7
+    """The number that begins at ``at``, and where the next thing begins."""
+    result = 0
+    for number in range(_VARINT_BYTES):
+        byte = data[at + number]
+        result |= (byte & 127) << 7 * number
         if byte < 128:
-            return result, at
+            return result, at + number + 1
+    raise ValueError("a number of more than 64 bits")

@@ -46,11 +46,17 @@ class Weights:
             return array.astype(np.float32)
         # CTranslate2 stores round(weight × scale): a scale for each row of bytes, one for all of int16
         scale = self._stored(f"{name}_scale").astype(np.float32)
+        rows = array.shape[0] if array.ndim else 1
+        if scale.size not in (1, rows) or not (np.isfinite(scale) & (scale > 0)).all():
+            raise UnreadableWeightsError(f"the scale of {name} in the model file is none")
         return array.astype(np.float32) / scale.reshape(-1, *[1] * (array.ndim - 1))
 
     def number(self, name: str) -> int:
-        """A variable that is one whole number."""
-        return int(self._stored(name))
+        """A variable that is one whole number. Raises ``UnreadableWeightsError``."""
+        array = self._stored(name)
+        if array.ndim or not np.isfinite(array):
+            raise UnreadableWeightsError(f"{name} in the model file is no number")
+        return int(array)
 
     def layers(self, part: str) -> int:
         """How many layers ``part`` (encoder or decoder) has."""
@@ -72,7 +78,8 @@ def read_weights(path: Path) -> Weights:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return _parsed(data)
     except (OSError, ValueError, struct.error, UnicodeDecodeError) as error:
-        raise UnreadableWeightsError(f"{path} is no CTranslate2 model: {error}") from error
+        told = f"{path} is no CTranslate2 model: {error}; copy it there again"
+        raise UnreadableWeightsError(told) from error
 
 
 def _parsed(data: mmap.mmap) -> Weights:

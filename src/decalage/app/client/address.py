@@ -26,13 +26,17 @@ class Address:
     @classmethod
     def parsed(cls, given: str) -> Address:
         """Out of an http, https, ws or wss URL, ``HOST`` or ``HOST:PORT``. Raises ``UsageError``."""
-        parts = urlsplit(given if "://" in given else f"http://{given}")
         try:
+            parts = urlsplit(given if "://" in given else f"http://{given}")
             port = parts.port
         except ValueError as error:
             raise UsageError(f"{given} is not the address of a server: {error}") from error
         broken = parts.netloc.endswith(":")  # a slash is missing: http:/host
-        if broken or parts.scheme not in _SECURE or not parts.hostname or parts.username is not None:
+        whole = parts.netloc + parts.path
+        odd = (
+            not whole.isprintable() or " " in whole or "\\" in whole
+        )  # nothing that ends a line of a request
+        if odd or broken or parts.scheme not in _SECURE or not parts.hostname or parts.username is not None:
             raise UsageError(
                 f"{given} is not the address of a server; write for example http://127.0.0.1:8765"
             )

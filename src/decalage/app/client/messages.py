@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from decalage.audio import sample_count
-from decalage.errors import MalformedEventError, ServerError, one_line
+from decalage.errors import MalformedEventError, ServerError, brief, one_line
 from decalage.events import Event
 from decalage.wire import from_json
 
 VERSION = 1
 """Of the protocol."""
+
+_LARGEST = 2**53
+"""Of a number: what JSON's readers have in common, RFC 8259, section 6."""
+_SAMPLE_BYTES = 2
+"""A frame holds one, or nothing can be sent."""
 
 Body: TypeAlias = Mapping[str, object]
 T = TypeVar("T")
@@ -98,7 +103,7 @@ def parsed(text: str) -> Message | None:
     """
     try:
         body = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _broken(f"no JSON ({one_line(error)})") from error
     if not isinstance(body, dict):
         raise _broken("no object")
@@ -130,6 +135,9 @@ def _ready(body: Body) -> Ready:
     limits: Body = _get(body, "limits", {})
     targets: list[object] = _get(body, "targets", [])
     plain = Limits()
+    frame_bytes = _get(limits, "frame_bytes", plain.frame_bytes)
+    if frame_bytes < _SAMPLE_BYTES:
+        raise _broken(f"frame_bytes cannot be {frame_bytes}")
     return Ready(
         session=_get(body, "session", ""),
         listen_id=_get(body, "listen_id", ""),
@@ -137,7 +145,7 @@ def _ready(body: Body) -> Ready:
         source=_get(body, "source", ""),
         targets=tuple(map(str, targets)),
         limits=Limits(
-            frame_bytes=_get(limits, "frame_bytes", plain.frame_bytes),
+            frame_bytes=frame_bytes,
             grace_s=_get(limits, "grace_s", plain.grace_s),
             ahead_s=_get(limits, "ahead_s", plain.ahead_s),
             idle_s=_get(limits, "idle_s", plain.idle_s),
@@ -178,15 +186,20 @@ def _samples(body: Body) -> int:
 
 
 def _get(body: Body, name: str, default: T) -> T:
-    """The field ``name``, of the type that ``default`` has. Raises ``ServerError`` for another one."""
+    """The field ``name``, of the type that ``default`` has; no number is below 0.
+
+    Raises ``ServerError`` for another one.
+    """
     value = body.get(name)
     if value is None:
         return default
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not 0 <= value < _LARGEST:
+            raise _broken(f"{name} cannot be {brief(value)}")
+        value = float(value) if isinstance(default, float) else value
     if isinstance(value, type(default)) and isinstance(value, bool) == isinstance(default, bool):
         return value
-    raise _broken(f"{name} cannot be {value!r}")
+    raise _broken(f"{name} cannot be {brief(value)}")
 
 
 def _broken(what: str) -> ServerError:

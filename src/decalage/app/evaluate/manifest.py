@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from decalage.app.texts import read_utf8
-from decalage.errors import InputError, UsageError
+from decalage.errors import InputError, UsageError, brief
 from decalage.languages import primary
 
+_LONGEST_S = 1e9
+"""Of a time in a recording."""
 SILENT = "no speech"
 """The set of recordings in which nothing may be captioned."""
 
@@ -116,7 +118,7 @@ def _lines(path: Path, text: str) -> Iterator[Recording]:
         place = f"{path.name}, line {number}"
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{place} is not JSON: {error}") from error
         if not isinstance(row, dict):
             raise InputError(f"{place} is not a JSON object")
@@ -154,15 +156,17 @@ class _Row:
     def text(self, name: str) -> str | None:
         value = self.row.get(name)
         if value is not None and not isinstance(value, str):
-            raise InputError(f"{self.place}: {name} is {value!r}, not text")
+            raise InputError(f"{self.place}: {name} is {brief(value)}, not text")
+        if value and not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise InputError(f"{self.place}: {name} has half a letter in it, a surrogate without the other")
         return value.strip() or None if value else None
 
     def number(self, among: Mapping[str, Any], name: str) -> float | None:
         value = among.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-            raise InputError(f"{self.place}: {name} is {value!r}, not a number of seconds")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LONGEST_S:
+            raise InputError(f"{self.place}: {name} is {brief(value)}, not a number of seconds")
         return float(value)
 
     def speech(self) -> tuple[Span, ...]:

@@ -114,7 +114,7 @@ def read_report(path: Path) -> Report:
     """A report from a file. Raises ``InputError`` for what is none."""
     try:
         report = json.loads(read_utf8(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}") from error
     if not isinstance(report, dict) or not {"recordings", "sets", "settings"} <= set(report):
         raise InputError(f"{path} is no report of decalage evaluate --json")

@@ -1,0 +1,173 @@
+"""What one speaker asks of the engines: the cuts of a stream and the seconds of work on each, as measured."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+import psutil
+
+from decalage.app.compose import ModelBlueprint, make_blueprint, stream_options
+from decalage.app.settings import Settings
+from decalage.audio import AudioChunk
+from decalage.clock import SystemClock
+from decalage.config import RecognizerOptions, SegmenterOptions, StreamOptions
+from decalage.contracts import Recognizer, Segmenter, Translator
+from decalage.events import Caption
+from decalage.runtimes.pipeline import PipelineRuntime
+from decalage.sources.file import FileSource
+from decalage.sources.pace import Paced
+from decalage.speech import Cut, Rejection, Transcript, Translation, Utterance
+
+Timed: TypeAlias = tuple[Utterance, float]
+
+
+@dataclass(frozen=True)
+class Script:
+    """One speaker, measured alone on the machine."""
+
+    cuts: Sequence[tuple[int, Cut]]
+    """Each with the number of samples that had come by then."""
+    samples: int
+    options: StreamOptions
+    asr: Sequence[Timed]
+    mt_s: float
+    """Translation, for a second of the sound that is translated."""
+    background: float
+    """Cores that all else takes: voice activity, hand-overs, sound."""
+    lags: Sequence[float]
+    cores_used: float
+
+    def service_s(self, utterance: Utterance) -> float:
+        """Recognition of ``utterance``: as measured, or what one of its length took."""
+        known = {(u.index, u.first, len(u.samples)): spent for u, spent in self.asr}
+        same = known.get((utterance.index, utterance.first, len(utterance.samples)))
+        return (
+            same
+            if same is not None
+            else max(0.01, float(np.polyval(self._fit(utterance), utterance.duration)))
+        )
+
+    def _fit(self, utterance: Utterance) -> list[float]:
+        """A line through the measured calls of its kind, growing captions or not."""
+        points = [(u.duration, spent) for u, spent in self.asr if u.sketch == utterance.sketch]
+        if len(points) < 3:
+            points = [(u.duration, spent) for u, spent in self.asr]
+        lengths, spent = zip(*points, strict=True)
+        return [float(each) for each in np.polyfit(lengths, spent, 1)]
+
+
+@dataclass
+class _Log:
+    cuts: list[tuple[int, Cut]] = field(default_factory=list)
+    asr: list[Timed] = field(default_factory=list)
+    mt: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    translated_s: float = 0.0
+
+
+class _CutsTold:
+    def __init__(self, segmenter: Segmenter, log: _Log) -> None:
+        self._segmenter, self._log, self._came = segmenter, log, 0
+
+    def _told(self, cuts: list[Cut]) -> list[Cut]:
+        self._log.cuts += [(self._came, cut) for cut in cuts]
+        return cuts
+
+    def feed(self, chunk: AudioChunk) -> list[Cut]:
+        self._came += len(chunk.samples)
+        return self._told(self._segmenter.feed(chunk))
+
+    def flush(self) -> list[Cut]:
+        return self._told(self._segmenter.flush())
+
+    def miss(self, first: int, length: int, *, captured: bool) -> list[Cut]:
+        return self._told(self._segmenter.miss(first, length, captured=captured))
+
+    def hint(self, index: int, revision: int, transcript: Transcript) -> None:
+        self._segmenter.hint(index, revision, transcript)
+
+    def finish(self) -> list[Cut]:
+        return self._told(self._segmenter.finish())
+
+
+class _Clocked:
+    """The recognizer and the translator with the seconds of each call."""
+
+    def __init__(self, recognizer: Recognizer | None, translator: Translator | None, log: _Log) -> None:
+        self._recognizer, self._translator, self._log = recognizer, translator, log
+
+    def recognize(
+        self, utterance: Utterance, options: RecognizerOptions, draft: Transcript | None = None
+    ) -> Transcript | Rejection:
+        assert self._recognizer is not None  # noqa: S101
+        began = time.thread_time()
+        outcome = self._recognizer.recognize(utterance, options, draft)
+        self._log.asr.append((utterance, time.thread_time() - began))
+        self._log.translated_s += utterance.duration
+        return outcome
+
+    def translate(self, text: str, *, source: str, target: str) -> Translation:
+        assert self._translator is not None  # noqa: S101
+        began = time.thread_time()
+        said = self._translator.translate(text, source=source, target=target)
+        self._log.mt["s"] += time.thread_time() - began
+        return said
+
+    def pairs(self) -> Sequence[tuple[str, str]]:
+        assert self._translator is not None  # noqa: S101
+        return self._translator.pairs()
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """The real stages, each call noted."""
+
+    blueprint: ModelBlueprint
+    log: _Log
+
+    def segmenter(self, stream: str, options: SegmenterOptions) -> _CutsTold:
+        return _CutsTold(self.blueprint.segmenter(stream, options), self.log)
+
+    def recognizer(self, concurrency: int) -> _Clocked:
+        return _Clocked(self.blueprint.recognizer(concurrency), None, self.log)
+
+    def translator(self) -> _Clocked:
+        return _Clocked(None, self.blueprint.translator(), self.log)
+
+
+def measure(sound: str, *, partials: bool) -> Script:
+    """Speak ``sound`` alone to this machine, at its own pace."""
+    settings = Settings(pace="realtime", partials=partials, offline=True)
+    blueprint, log = make_blueprint(settings), _Log()
+    options = stream_options(settings, blueprint)
+    runtime = PipelineRuntime(_Measured(blueprint, log), settings.runtime_options())
+    try:
+        process = psutil.Process()
+        before, began = sum(process.cpu_times()[:2]), time.monotonic()
+        stream = runtime.run(Paced(FileSource(sound), SystemClock()), options)
+        events = list(stream)
+        wall_s = time.monotonic() - began
+        used_s = sum(process.cpu_times()[:2]) - before
+    finally:
+        runtime.close()
+    spent_s = sum(spent for _, spent in log.asr) + log.mt["s"]
+    cuts = [(at, _silent(cut) if isinstance(cut, Utterance) else cut) for at, cut in log.cuts]
+    return Script(
+        cuts=cuts,
+        samples=stream.statistics().samples_in,
+        options=options,
+        asr=[(_silent(utterance), spent) for utterance, spent in log.asr],
+        mt_s=log.mt["s"] / log.translated_s,
+        background=max(0.0, used_s - spent_s) / wall_s,
+        lags=[event.lag for event in events if isinstance(event, Caption) and event.lag is not None],
+        cores_used=used_s / wall_s,
+    )
+
+
+def _silent(utterance: Utterance) -> Utterance:
+    """Only its length matters here."""
+    return replace(utterance, samples=np.broadcast_to(np.float32(0), len(utterance.samples)))
