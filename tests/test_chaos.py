@@ -147,7 +147,8 @@ def test_a_source_has_its_hole_and_its_error() -> None:
 @pytest.mark.parametrize("form", ["wav", "flac"])
 def test_a_piece_is_the_same_sound_as_a_file(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"piece.{form}"
-    sound = (np.arange(2 * SAMPLE_RATE, dtype=np.float32) % 20_000 - 10_000) / (1 << 15)
+    ramp = np.arange(2 * SAMPLE_RATE, dtype=np.float32) % 20_000 - 10_000
+    sound = (ramp / (1 << 15)).astype(np.float32)
     write(path, sound)
     assert np.array_equal(np.concatenate([chunk.samples for chunk in FileSource(str(path))]), sound)
     path.write_bytes(path.read_bytes()[:-100])
