@@ -46,8 +46,9 @@ class Piece:
 
     samples: Samples
     unharmed: list[Caption] = field(default_factory=list)
-    usual_s: dict[tuple[str, str], float] = field(default_factory=dict)
-    """(runtime, pace) → how long an undisturbed run took."""
+    """Heard at full speed."""
+    live: list[Caption] | None = None
+    """Heard at speaking pace; None: nobody has asked."""
 
     @property
     def duration_s(self) -> float:
@@ -108,6 +109,14 @@ class Bench:
                 stream = runtime.run(Played(piece.samples), self.options("max"))
                 piece.unharmed = [event for event in stream if isinstance(event, Caption)]
         return found
+
+    def live(self, piece: Piece) -> list[Caption]:
+        """What is heard of ``piece`` at speaking pace."""
+        if piece.live is None:
+            with self.runtime("pipeline") as runtime:
+                stream = runtime.run(paced(Played(piece.samples), "realtime"), self.options("realtime"))
+                piece.live = [event for event in stream if isinstance(event, Caption)]
+        return piece.live
 
     def options(self, pace: Pace) -> StreamOptions:
         """Of a stream; at speaking pace captions grow and pauses are worked on."""

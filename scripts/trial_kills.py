@@ -71,6 +71,7 @@ def struck(bench: Bench, strike: Strike, seed: int) -> Verdict:
     piece, pace = chance.choice(bench.pieces), _pace(chance)
     victim, after_s = chance.choice(strike.victims), chance.uniform(0.05, 0.9) * _USUAL_S[pace]
     verdict = Verdict(strike.fault, "processes", f"seed {seed}: {victim}, {pace}, after {after_s:.2f} s")
+    live = bench.live(piece) if pace == "realtime" else None
     trace, until_s = Trace(), float("inf")
     with nothing_left(verdict) as look, bench.runtime("processes", trace=trace, limits=LIMITS) as runtime:
         assert isinstance(runtime, ProcessesRuntime)  # noqa: S101 - asked for by name
@@ -93,7 +94,7 @@ def struck(bench: Bench, strike: Strike, seed: int) -> Verdict:
                 verdict.wrong.append("a killed capture is not told")
     marks = [mark.name for mark in trace.marks()]
     verdict.retried = marks.count("retry")
-    excused = Excused(failures=strike.failures, recut=strike.recut, until_s=until_s, marks=pace == "realtime")
+    excused = Excused(failures=strike.failures, recut=strike.recut, until_s=until_s, live=live)
     verdict.hold(events, piece.unharmed, excused)
     return verdict
 

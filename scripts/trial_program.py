@@ -69,6 +69,7 @@ def signalled(bench: Bench, how: Disturbance, seed: int) -> Verdict:
     """Signals at a random moment, while the models load too."""
     chance = random.Random(seed)  # noqa: S311 - a seed, not a secret
     piece, runtime = chance.choice(bench.pieces), chance.choice(_RUNTIMES)
+    bench.live(piece)
     loading = chance.random() < 0.2
     after_s = chance.uniform(0.05, 1.5) if loading else chance.uniform(0.0, 0.95) * piece.duration_s
     moment = f"{after_s:.2f} s after {'its start' if loading else 'the first word'}"
@@ -119,7 +120,7 @@ def _judge(events: Sequence[Event], piece: Piece, verdict: Verdict, *, hasty: bo
     if hasty:  # what was not segmented yet is given up
         until_s = min(until_s, max((event.end for event in settled), default=0.0))
     failures, verdict.failures = verdict.failures, 0
-    verdict.hold(settled, piece.unharmed, Excused(until_s=until_s, recut=1, marks=True))
+    verdict.hold(settled, piece.unharmed, Excused(until_s=until_s, recut=1, live=piece.live))
     verdict.failures = max(failures, verdict.failures)
 
 
@@ -140,6 +141,7 @@ def unwritten(bench: Bench, how: str, seed: int) -> Verdict:
     """What is written cannot be: nobody reads it, or the disk is full."""
     chance = random.Random(seed)  # noqa: S311 - as above
     piece, runtime = chance.choice(bench.pieces), chance.choice(_RUNTIMES)
+    bench.live(piece)
     verdict = Verdict(how, runtime, f"seed {seed}")
     verdict.hit = True
     rounds = dict(zip(OUTPUTS, (_leaves, _full_output, _full_file), strict=True))
@@ -224,5 +226,5 @@ def _as_heard(events: Sequence[Event], piece: Piece, verdict: Verdict) -> None:
     captions = [event for event in events if isinstance(event, Caption)]
     until_s = max((caption.end for caption in captions), default=0.0)
     failures, verdict.failures = verdict.failures, 0
-    verdict.hold(captions, piece.unharmed, Excused(until_s=until_s, marks=True))
+    verdict.hold(captions, piece.unharmed, Excused(until_s=until_s, live=piece.live))
     verdict.failures = failures

@@ -55,6 +55,7 @@ def faulty(bench: Bench, where: Where, how: How, seed: int) -> Verdict:
     chance = random.Random(seed)  # noqa: S311 - a seed, not a secret
     name, piece = chance.choice(THREADED), chance.choice(bench.pieces)
     pace: Pace = "realtime" if chance.random() < 0.3 else "max"
+    live = bench.live(piece) if pace == "realtime" else None
     victim = chance.choice(piece.unharmed)
     fault = Fault(
         where,
@@ -74,7 +75,7 @@ def faulty(bench: Bench, where: Where, how: How, seed: int) -> Verdict:
         if where != "load":
             _told_once(events, where, victim, verdict)
             touched = Span(victim.start, piece.duration_s if where == "vad" else victim.end)
-            verdict.hold(events, piece.unharmed, Excused(touched=[touched], marks=pace == "realtime"))
+            verdict.hold(events, piece.unharmed, Excused(touched=[touched], live=live))
     return verdict
 
 
@@ -108,6 +109,7 @@ def broken(bench: Bench, how: str, seed: int) -> Verdict:
     name: RuntimeName = chance.choice((*THREADED, "processes"))
     piece = chance.choice(bench.pieces)
     pace: Pace = "realtime" if chance.random() < 0.3 else "max"
+    live = bench.live(piece) if pace == "realtime" else None
     at = round(chance.uniform(0.2, 0.8) * len(piece.samples)) // CHUNK * CHUNK
     length = _GRID - at % _GRID + _GRID * chance.randrange(3)
     verdict = Verdict(how, name, f"seed {seed}: at {seconds(at):.1f} s, {pace}")
@@ -131,7 +133,7 @@ def broken(bench: Bench, how: str, seed: int) -> Verdict:
             each.join()
         until_s = seconds(stream.statistics().samples_in)
         damage = stream.damage
-    excused = Excused(until_s=until_s, marks=pace == "realtime")
+    excused = Excused(until_s=until_s, live=live)
     if how == "device lost for a while":
         hole = Span(seconds(at) - 0.1, seconds(at + length) + 0.1)
         excused = replace(excused, touched=[hole], recut=1, until_s=float("inf"))

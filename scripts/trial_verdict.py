@@ -41,8 +41,9 @@ class Excused:
     """So many may be cut otherwise."""
     until_s: float = float("inf")
     """Sound came up to here."""
-    marks: bool = False
-    """Whether marks and capitals may differ: at speaking pace a draft leads to other roundings."""
+    live: Sequence[Caption] | None = None
+    """Of a round at speaking pace, what an undisturbed run at that pace hears: that is as good, and marks and
+    capitals may differ from both. A decode that goes by a draft does not always end as one without."""
 
 
 @dataclass
@@ -76,7 +77,7 @@ class Verdict:
             if caption.timing.speech_end > excused.until_s - _EDGE_S:
                 continue
             pardoned = any(span.overlap(caption.start, caption.end) for span in excused.touched)
-            kind = _harm(caption, events, marks=excused.marks)
+            kind = _harm(caption, events, excused.live)
             self.failures += kind == "failed"
             self.recut += kind == "recut"
             failures -= kind == "failed" and not pardoned
@@ -93,16 +94,14 @@ class Verdict:
         self.wrong.append(told)
 
 
-def _harm(caption: Caption, events: Sequence[Settled], *, marks: bool) -> str:
+def _harm(caption: Caption, events: Sequence[Settled], live: Sequence[Caption] | None) -> str:
     """What became of ``caption``: ``same``, ``words``, ``failed``, ``recut`` or ``lost``."""
     near = [event for event in events if event.end > caption.start and event.start < caption.end]
     for event in near:
-        if abs(event.start - caption.start) < _ALIKE_S and abs(event.end - caption.end) < _ALIKE_S:
-            if not isinstance(event, Caption):
+        if _same_cut(event, caption):
+            if not isinstance(event, Caption) or event.errors:
                 return "failed"
-            alike = dict(event.text) == dict(caption.text)
-            alike = alike or (marks and _words([event]) == _words([caption]))
-            return "failed" if event.errors else "same" if alike else "words"
+            return "same" if _alike(event, caption, live) else "words"
     span = Span(caption.start, caption.timing.speech_end)
     covered = sum(span.overlap(event.start, event.end) for event in near)
     if span.end - span.start - covered > _EDGE_S:
@@ -111,6 +110,17 @@ def _harm(caption: Caption, events: Sequence[Settled], *, marks: bool) -> str:
     if len(captions) < len(near):
         return "failed"
     return "recut" if _says(captions, caption) else "words"
+
+
+def _same_cut(one: Settled, other: Settled) -> bool:
+    return abs(one.start - other.start) < _ALIKE_S and abs(one.end - other.end) < _ALIKE_S
+
+
+def _alike(event: Caption, caption: Caption, live: Sequence[Caption] | None) -> bool:
+    if dict(event.text) == dict(caption.text):
+        return True
+    good = [] if live is None else [caption, *(each for each in live if _same_cut(each, caption))]
+    return any(_words([event]) == _words([each]) for each in good)
 
 
 def _told(events: Sequence[Settled], wanted: Caption) -> list[str]:

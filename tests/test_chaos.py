@@ -53,6 +53,7 @@ def instead(event: Settled) -> list[Settled]:
     return [UNHARMED[0], event, UNHARMED[2]]
 
 
+LIVE = replace(UNHARMED[1], text={"en": "And when the second.", "pt": ""})
 FAILED = Failure(1, 3.5, 6.0, "asr", "?")
 
 
@@ -89,7 +90,8 @@ def test_what_is_harmed_is_told(events: Sequence[Settled], told: str) -> None:
         ([UNHARMED[0], UNHARMED[2]], Excused(touched=[Span(4.0, 4.1)])),
         (changed(start=3.53), Excused(recut=1)),
         (UNHARMED[:2], Excused(until_s=7.0)),
-        (changed(text={"en": "and then, the second", "pt": "?"}), Excused(marks=True)),
+        (changed(text={"en": "and then, the second", "pt": "?"}), Excused(live=[])),
+        (changed(text={"en": "And when the second.", "pt": "?"}), Excused(live=[LIVE])),
     ],
 )
 def test_what_the_fault_excuses_is_survived(events: Sequence[Settled], excused: Excused) -> None:
@@ -99,7 +101,7 @@ def test_what_the_fault_excuses_is_survived(events: Sequence[Settled], excused: 
 def test_an_excuse_covers_one_place_and_no_other() -> None:
     assert not judged([UNHARMED[0], UNHARMED[2]], Excused(touched=[Span(7.0, 8.0)])).survived
     assert not judged([Failure(0, 0.5, 3.0, "asr", "?"), FAILED, UNHARMED[2]], Excused(failures=1)).survived
-    assert not judged(changed(text={"en": "And then the third.", "pt": "?"}), Excused(marks=True)).survived
+    assert not judged(changed(text={"en": "And then the third.", "pt": "?"}), Excused(live=[LIVE])).survived
 
 
 def test_two_utterances_made_of_one_are_cut_otherwise() -> None:
@@ -147,8 +149,7 @@ def test_a_source_has_its_hole_and_its_error() -> None:
 @pytest.mark.parametrize("form", ["wav", "flac"])
 def test_a_piece_is_the_same_sound_as_a_file(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"piece.{form}"
-    ramp = np.arange(2 * SAMPLE_RATE, dtype=np.float32) % 20_000 - 10_000
-    sound = (ramp / (1 << 15)).astype(np.float32)
+    sound = ((np.arange(2 * SAMPLE_RATE) % 20_000 - 10_000) / (1 << 15)).astype(np.float32)
     write(path, sound)
     assert np.array_equal(np.concatenate([chunk.samples for chunk in FileSource(str(path))]), sound)
     path.write_bytes(path.read_bytes()[:-100])

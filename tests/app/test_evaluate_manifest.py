@@ -59,6 +59,12 @@ def test_a_row_that_cannot_be_understood_is_refused_with_its_line(
         read_manifest(path, "en")
 
 
+def test_a_table_with_two_columns_of_one_language_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "id\ten\tpt_br\tpt-BR", "1\tAsk.\tPergunte.\tPergunta.", name="a.tsv")
+    with pytest.raises(InputError, match="line 1 names two columns in pt-BR"):
+        read_manifest(path, "en")
+
+
 def test_a_manifest_without_rows_or_that_is_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no rows"):
         read_manifest(written(tmp_path, ""), "en")

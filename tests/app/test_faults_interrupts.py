@@ -12,6 +12,8 @@ import pytest
 
 ASK_NOT = str(Path(__file__).parents[2] / "samples" / "ask-not.flac")
 
+LIVE = ("--pace", "realtime", "--model", "tiny.en", "--offline", "--format", "jsonl")
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to one process")
 
 INTERRUPTED = """
@@ -140,3 +142,21 @@ def test_a_closed_terminal_ends_as_sigterm_does(tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert '"summary"' in captions.read_text("utf-8").splitlines()[-1]
+
+
+@pytest.mark.real
+def test_a_sigterm_after_the_last_word_does_not_end_it_another_way() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "decalage", "translate", ASK_NOT, *LIVE]
+
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    next(line for line in process.stdout if '"partial"' in line)
+    process.send_signal(signal.SIGTERM)
+    next(line for line in process.stdout if '"summary"' in line)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -190,7 +191,8 @@ def test_asyncio_and_the_staged_runtimes_bound_recognitions_by_their_workers(nam
 def test_queues_drops_and_work_are_in_the_trace() -> None:
     gate, trace = Gate(), Trace()
     blueprint = FakeBlueprint(FakeRecognizer(gate=gate))
-    with running("pipeline", blueprint, trace=trace, max_in_flight=1, max_inbox_s=0.5) as runtime:
+    bounds: dict[str, Any] = {"max_in_flight": 1, "max_inbox_s": 0.5, "max_spill_s": 0}
+    with running("pipeline", blueprint, trace=trace, **bounds) as runtime:
         stream = runtime.open(StreamOptions(pace="realtime"))
         stream.feed(speech([1]))
         gate.wait_inside(1)

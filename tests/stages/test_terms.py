@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,6 +115,19 @@ def test_any_number_of_terms_costs_two_translations_at_most(count: int) -> None:
     made = translated(" ".join(names), model, tuple(map(Term, names)), "pt")
     assert len(model.asked) <= 2
     assert made == " ".join(names if count <= 5 else (name.replace("Name", "Nome") for name in names))
+
+
+def test_what_one_term_has_become_is_not_touched_by_another() -> None:
+    terms = (Term("New York", everywhere="Nova York"), Term("York", everywhere="Iorque"))
+    made = translated("york is not New York.", lambda text: text, terms, "pt")
+    assert made == "Iorque is not Nova York."
+
+
+def test_terms_that_hold_each_other_do_not_grow_without_end() -> None:
+    names = [f"t{number}" for number in range(30)]
+    terms = [Term(one, everywhere=" ".join([other] * 9)) for one, other in pairwise(names)]
+    made = translated(" ".join(names), lambda text: text, terms, "pt")
+    assert len(made.split()) == 9 * 29 + 1
 
 
 @given(st.text(max_size=40), st.lists(st.text(min_size=1, max_size=6), max_size=4))

@@ -32,7 +32,6 @@ from decalage.runtimes.ray_services import Served
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to anybody
     "RAY_SCHEDULER_EVENTS": "0",
-    "RAY_BACKEND_LOG_LEVEL": "error",  # of its library in this program
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else `uv run` would install a Python for each actor
 }
 """Read by Ray when it is imported."""

@@ -259,6 +259,8 @@ class Fleet:
         if not wanted and actor is not None:
             actor.kill("closed")
         if error is not None and not (self._closed or post.gone):
-            logger.warning("%s is left out: %s", post.node.host, one_line(reason(error)))
+            left = isinstance(error, WorkerLostError) and not error.begun  # the node: who watches them tells
+            level = logging.INFO if left else logging.WARNING
+            logger.log(level, "%s is left out: %s", post.node.host, one_line(reason(error)))
         if wanted:
             self._ready()

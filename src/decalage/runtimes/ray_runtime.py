@@ -286,6 +286,6 @@ def _end(turn: Turn, limit_s: float) -> None:
 
 def _described(nodes: list[Node]) -> str:
     """The nodes for a person."""
-    told = ", ".join(f"{node.host} with {node.cpus:g} CPUs" for node in nodes[:8])
+    told = ", ".join(f"{node.host}: {node.cpus:g}" for node in nodes[:8])
     more = f" and {len(nodes) - 8} more" if len(nodes) > 8 else ""
-    return f"{len(nodes)} node{'' if len(nodes) == 1 else 's'} ({told}{more})"
+    return f"{len(nodes)} node{'' if len(nodes) == 1 else 's'} (processors of {told}{more})"

@@ -10,7 +10,7 @@ case: a plural is a term of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +21,8 @@ Translate = Callable[[str], str]
 
 _PLACEHOLDERS = ("Xanadu", "Zorblax", "Quixor", "Vexlin", "Wuzhou")
 """Words that the models let through: ``tests/stages/test_terms.py`` tries them."""
+_MARKS = "".join(map(chr, range(0xE000, 0xF8FF)))
+"""Letters of private use, which nobody says."""
 _ENDING = 2
 """Letters that a language may add to a word."""
 
@@ -39,7 +41,8 @@ class _Found:
 
     def put(self, place: str, text: str) -> tuple[str, int]:
         """``text`` with the wanted words where ``place`` is, and how often that was."""
-        return _pattern(place).subn(lambda match: _as_there(self.wanted, match), text)
+        pattern = re.compile(place) if place in _MARKS else _pattern(place)
+        return pattern.subn(lambda match: _as_there(self.wanted, match), text)
 
 
 def translated(text: str, translate: Translate, terms: Sequence[Term], target: str) -> str:
@@ -51,12 +54,16 @@ def translated(text: str, translate: Translate, terms: Sequence[Term], target: s
 
 def _sentence(text: str, translate: Translate, terms: Sequence[Term], target: str) -> str:
     made = translate(text)
-    missing = []
+    missing, put = [], {}
     for each in _found(text, terms, target):
         if not each.is_in(made):
-            made, count = each.put(each.said, made)
+            mark = next(_unused(made))  # no other term looks into what stands for this one
+            made, count = _pattern(each.said).subn(mark, made)
+            put[mark] = each
             if count < each.times:
                 missing.append(each)
+    for mark, each in put.items():
+        made, _ = each.put(mark, made)
     if not missing:
         return made
     held = _held(text, translate, missing)
@@ -88,6 +95,11 @@ def _held(text: str, translate: Translate, missing: Sequence[_Found]) -> str | N
         if not count:
             return None
     return made
+
+
+def _unused(text: str) -> Iterator[str]:
+    """Marks that do not stand in ``text``."""
+    return (mark for mark in _MARKS if mark not in text)
 
 
 def _as_there(wanted: str, match: re.Match[str]) -> str:

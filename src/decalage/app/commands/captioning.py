@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from types import FrameType
 from typing import Any
@@ -72,7 +72,19 @@ def caption(
     No output is touched before the models have loaded. ``status`` is what stands below the captions,
     ``keeping`` what goes along with the run beside its outputs.
     """
-    keeping = keeping or Unkept()
+    with _Signals(hint=_drains_long(settings)) as signals:
+        return _caption(open_input, settings, outputs, signals, given, status, keeping or Unkept())
+
+
+def _caption(
+    open_input: Callable[[], AudioSource],
+    settings: Settings,
+    outputs: Outputs,
+    signals: _Signals,
+    given: str,
+    status: Callable[[], str] | None,
+    keeping: Keeping,
+) -> int:
     blueprint = keeping.stages(make_blueprint(settings))
     trace = _checked(settings, outputs, given)
     with ExitStack() as stack:
@@ -96,15 +108,17 @@ def caption(
         stream = runtime.run(heard, options)
         also_stop = None if speech is None else speech.stop
         session = Session(runtime, stream, start, also_stop=also_stop, before_close=keeping.leave)
-        with session.ladder, _signals(session, hint=_drains_long(settings)) as interrupted:
+        with session.ladder:
+            signals.walk(session)
             summary, lost = _write(keeping.told(session), source, sinks, speech)
             for sink in sinks:
                 sink.close()
+        signals.let_go()
     unread = [] if speech is None else speech.complaints()
     for told in [*([] if _on_screen() else lost), *unread]:
         tell(told)
     print_summary(summary, sys.stderr)
-    if interrupted:
+    if signals.interrupted:
         return INTERRUPTED
     return 1 if lost or unread or incomplete.any or summary.damaged or summary.breach else 0
 
@@ -177,21 +191,42 @@ def _write(
     return summary, lost
 
 
-@contextmanager
-def _signals(session: Session, *, hint: bool) -> Iterator[list[int]]:
-    """Ctrl-C, SIGTERM and a closed terminal walk down the session's ladder; the list remembers a Ctrl-C."""
-    interrupts: list[int] = []
+class _Signals:
+    """Ctrl-C, SIGTERM and a closed terminal walk down the session's ladder; before it they do what they did.
 
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT:
-            interrupts.append(number)
-            if hint and len(interrupts) == 1:
-                os.write(2, _FINISHING)  # a buffered write could be what was interrupted
-        session.ladder.descend()
+    When all is written only Ctrl-C does what it did: a second SIGTERM has nothing to hurry any more.
+    """
 
-    before = {number: signal.signal(number, interrupt) for number in _STOPPING}
-    try:
-        yield interrupts
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def __init__(self, *, hint: bool) -> None:
+        """``hint``: the first Ctrl-C is told that it takes a while."""
+        self.interrupted = False
+        self._hint = hint
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Signals:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in list(self._before):
+            self._restore(number)
+
+    def let_go(self) -> None:
+        """All is written."""
+        self._restore(signal.SIGINT)
+
+    def _restore(self, number: int) -> None:
+        if number in self._before:
+            signal.signal(number, self._before.pop(number))
+
+    def walk(self, session: Session) -> None:
+        """From now on they stop ``session``."""
+
+        def interrupt(number: int, _frame: FrameType | None) -> None:
+            if number == signal.SIGINT:
+                if self._hint and not self.interrupted:
+                    os.write(2, _FINISHING)  # a buffered write could be what was interrupted
+                self.interrupted = True
+            session.ladder.descend()
+
+        for number in _STOPPING:
+            self._before[number] = signal.signal(number, interrupt)

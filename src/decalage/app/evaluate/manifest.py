@@ -10,6 +10,7 @@ A manifest row says ``path`` (beside the manifest), and what it knows of ``id``,
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -193,6 +194,9 @@ def _table(path: Path, text: str, source: str) -> Iterator[Recording]:
             f"{path.name}, line 1 names the columns {', '.join(head) or 'not at all'}; "
             f"there must be one in {source} and one in another language"
         )
+    twice = next((tag for tag, count in Counter(map(_tag, written)).items() if count > 1), None)
+    if twice is not None:
+        raise InputError(f"{path.name}, line 1 names two columns in {twice}; leave one of them out")
     for number, line in enumerate(lines[1:], 2):
         if not line.strip():
             continue
