@@ -147,8 +147,7 @@ def test_a_closed_terminal_ends_as_sigterm_does(tmp_path: Path) -> None:
 @pytest.mark.real
 def test_a_sigterm_after_the_last_word_does_not_end_it_another_way() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "decalage", "translate", ASK_NOT, *LIVE]
-
+        [sys.executable, "-m", "decalage", "translate", ASK_NOT, *LIVE],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
