@@ -91,12 +91,13 @@ runtime = PipelineRuntime(FakeBlueprint(FakeRecognizer(work=hang)), RuntimeOptio
 stream = runtime.run(Deaf([1], endless=True), StreamOptions(pace="realtime"))
 session = Session(runtime, stream, START)
 try:
-    with session.ladder, captioning._signals(session, hint=False) as interrupts:
+    with captioning._Signals(hint=False) as signals, session.ladder:
+        signals.walk(session)
         for event in session:
             print(event.type, flush=True)
 except KeyboardInterrupt:
     sys.exit(130)
-sys.exit(130 if interrupts else 0)
+sys.exit(130 if signals.interrupted else 0)
 """
 
 
@@ -137,7 +138,7 @@ def test_a_closed_terminal_ends_as_sigterm_does(tmp_path: Path) -> None:
         text=True,
     )
     assert process.stdout is not None
-    next(line for line in process.stdout if '"partial"' in line)
+    next(line for line in process.stdout if '"start"' in line)
     process.send_signal(signal.SIGHUP)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
@@ -153,7 +154,7 @@ def test_a_sigterm_after_the_last_word_does_not_end_it_another_way() -> None:
         text=True,
     )
     assert process.stdout is not None
-    next(line for line in process.stdout if '"partial"' in line)
+    next(line for line in process.stdout if '"start"' in line)
     process.send_signal(signal.SIGTERM)
     next(line for line in process.stdout if '"summary"' in line)
     process.send_signal(signal.SIGTERM)
