@@ -271,7 +271,7 @@ def test_each_file_says_how_far_it_was_tried(path: Path) -> None:
     assert re.search(r"not run here", path.read_text("utf-8"), re.IGNORECASE)
 
 
-def test_the_page_about_serving_names_every_file() -> None:
-    page = (REPOSITORY / "docs" / "serving.md").read_text("utf-8")
+def test_the_pages_about_serving_and_clusters_name_every_file() -> None:
+    pages = "".join((REPOSITORY / "docs" / page).read_text("utf-8") for page in ("serving.md", "cluster.md"))
     for path in DEPLOY.iterdir():
-        assert f"deploy/{path.name}" in page, path.name
+        assert f"deploy/{path.name}" in pages, path.name

@@ -41,6 +41,8 @@ _REACH_S = 5.0
 """An address that takes no connection by then takes none."""
 _JOIN_S = 60.0
 """A cluster that takes longer to join is none."""
+_SWEEPS, _SWEEP_S = 10, 0.1
+"""Times that what it leaves behind is removed, and seconds from one to the next."""
 _ACTION_BYTES = 1024
 """Room for a ``struct sigaction``, which has 152 on Linux."""
 _ADDRESSES = "the head's host:port, or auto for the cluster that this machine is part of"
@@ -127,8 +129,13 @@ class Connection:
         return MissingPartError(f"Ray does not start here: {type(error).__name__}: {told}")
 
     def _clear(self) -> None:
-        if self._folder is not None:
+        """Remove what Ray has written; processes of it that are still ending write on for a moment."""
+        pause = threading.Event()
+        for _ in range(_SWEEPS):
+            if self._folder is None or not self._folder.exists():
+                return
             shutil.rmtree(self._folder, ignore_errors=True)
+            pause.wait(_SWEEP_S)
 
     def nodes(self) -> list[Node]:
         """The machines that are there now."""

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from decalage.errors import ModelDamagedError
+from decalage.errors import ModelDamagedError, one_line
 
 Array: TypeAlias = NDArray[Any]
 
@@ -110,10 +110,10 @@ class _Reader:
             shape = [self.number("I") for _ in range(self.number("B"))]
             kind, size = self.number("B"), self.number("I")
             if kind not in _TYPES:
-                raise ValueError(f"{name} has weights of type {kind}, which only the engine itself reads")
+                raise ValueError(f"{one_line(name)[:100]} has weights of type {kind}, which only the engine itself reads")
             dtype = np.dtype(_TYPES[kind])
             if self._at + size > len(self._data):
-                raise ValueError(f"cut short in {name}")
+                raise ValueError(f"cut short in {one_line(name)[:100]}")
             array = np.frombuffer(self._data, dtype, count=size // dtype.itemsize, offset=self._at)
             self._at += size
             yield name, array.reshape(shape)
