@@ -351,7 +351,7 @@ def test_the_text_of_a_pause_reaches_the_segmenter(name: str) -> None:
         assert next(reader).type == "partial"
         stream.feed(sound(pause(), silence(), first=1600))
         assert texts(take(reader, 1)) == ["word 7"]
-    assert made[0].hints == ["0.0 word 7"]
+    assert made[-1].hints == ["0.0 word 7"]  # the first is tried when the runtime is made
 
 
 def test_reading_settles_what_it_has_shown(name: str) -> None:

@@ -110,7 +110,8 @@ class _Reader:
             shape = [self.number("I") for _ in range(self.number("B"))]
             kind, size = self.number("B"), self.number("I")
             if kind not in _TYPES:
-                raise ValueError(f"{one_line(name)[:100]} has weights of type {kind}, which only the engine itself reads")
+                told = f"weights of type {kind}, which only the engine itself reads"
+                raise ValueError(f"{one_line(name)[:100]} has {told}")
             dtype = np.dtype(_TYPES[kind])
             if self._at + size > len(self._data):
                 raise ValueError(f"cut short in {one_line(name)[:100]}")
