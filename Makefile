@@ -10,7 +10,7 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 ALL_STAMP := $(VENV)/.installed-all
 
-.PHONY: help setup check test demo trials audit picture lock clean
+.PHONY: help setup check test cluster demo trials audit picture lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,7 +29,7 @@ $(DEV_STAMP): $(RUN_STAMP)
 	@touch $@
 
 $(ALL_STAMP): $(DEV_STAMP)
-	$(PIP) install --constraint constraints.txt --editable '.[models,server,dev,compare,fuzz]'
+	$(PIP) install --constraint constraints.txt --editable '.[models,server,dev,compare,fuzz,ray]'
 	@touch $@
 
 setup: $(RUN_STAMP) ## a virtual environment with the program and its models
@@ -42,6 +42,9 @@ check: $(DEV_STAMP) ## style, types, licences, pins
 
 test: $(DEV_STAMP) ## all tests
 	$(BIN)/python -m pytest
+
+cluster: $(ALL_STAMP) ## the tests that start a Ray cluster
+	$(BIN)/python -m pytest -m ray
 
 demo: $(RUN_STAMP) ## a minute of English speech as Portuguese captions, at speaking pace
 	@$(BIN)/decalage translate samples/talk.flac --pace realtime --to pt

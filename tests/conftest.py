@@ -40,3 +40,12 @@ def require() -> Callable[[bool, str, str], None]:
             missing(what, mend)
 
     return check
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs on Ray has its mark: a cluster takes seconds to start, for each test a few."""
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if any(isinstance(value, str) and value == "ray" for value in parameters.values()):
+            item.add_marker(pytest.mark.ray)

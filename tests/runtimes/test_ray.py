@@ -40,6 +40,8 @@ from decalage.testing.engines import (
 )
 from tests.runtimes.kit import fed, indices, interpret, ray_kept, running, texts
 
+pytestmark = pytest.mark.ray
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -47,6 +47,7 @@ def pods() -> dict[str, dict[str, Any]]:
     return {"head": spec["headGroupSpec"]["template"]["spec"], **groups}
 
 
+@pytest.mark.ray
 def test_the_cluster_of_machines_fits_the_schema_that_ray_ships() -> None:
     found = find_spec("ray")
     if found is None or not found.submodule_search_locations:

@@ -23,6 +23,8 @@ from decalage.testing.engines import FakeBlueprint, FakeRecognizer, Gate, speech
 from tests.conftest import missing
 from tests.runtimes.kit import feed_all, ray_kept, running, texts
 
+pytestmark = pytest.mark.ray
+
 ROOT = Path(__file__).parents[2]
 _STORE_BYTES = 80_000_000
 
