@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from decalage.audio import AudioChunk
 from decalage.clock import Clock
 from decalage.config import RuntimeOptions, StreamOptions
+from decalage.errors import StreamFinishedError
 from decalage.events import Settled, StreamEvent
 from decalage.flow.trace import Trace
 from decalage.runtimes import sound_block
@@ -160,8 +161,9 @@ def interpret(runtime: LocalRuntime, words: list[int], **options: Any) -> list[S
 
 
 def feed_all(stream: RuntimeStream, chunk: AudioChunk) -> None:
-    """Feed ``chunk`` and finish."""
-    stream.feed(chunk)
+    """Feed ``chunk`` and finish; a stream that has ended by itself meanwhile takes no more."""
+    with suppress(StreamFinishedError):
+        stream.feed(chunk)
     stream.finish()
 
 

@@ -88,13 +88,13 @@ def until_gone(name: str) -> None:
 
 
 HUNG = """
-import ctypes, sys
+import ctypes, os, sys
 from decalage.config import RuntimeOptions, StreamOptions
 from decalage.runtimes.{module} import {runtime}
 from decalage.testing.engines import FakeBlueprint, FakeRecognizer, speech
 
 def native(word):
-    print("inside", flush=True)
+    os.write(1, b"inside\n")  # whole, though others write too
     ctypes.CDLL(None).sleep(100_000)
 
 class Hanging(FakeBlueprint):

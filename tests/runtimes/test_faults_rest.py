@@ -14,13 +14,14 @@ import pytest
 
 from decalage.app.compose import make_blueprint, make_runtime, stream_options
 from decalage.app.settings import Settings
-from decalage.audio import AudioChunk
+from decalage.audio import SAMPLE_RATE, AudioChunk
 from decalage.clock import SystemClock
 from decalage.config import RuntimeName, StreamOptions
 from decalage.sources.pace import Paced
 from decalage.testing import ManualClock
 from decalage.testing.engines import FakeBlueprint, FakeRecognizer, Gate, silence, speech
 from tests.runtimes.kit import RUNTIMES, fed, feed_all, running, texts
+from tests.runtimes.test_faults import wait
 
 WORKERS = 3
 DECLARED = {"sequential": {"worker": 1}, "asyncio": {"thread": WORKERS + 2, "loop": 1}}
@@ -57,12 +58,11 @@ def test_nobody_wakes_by_himself_while_nothing_is_said(name: str) -> None:
         quiet = runtime.open(StreamOptions(pace="realtime"))
         assert texts(fed(runtime.open(StreamOptions()), speech([1]))) == ["word 1"]
         quiet.feed(AudioChunk(0, silence(1.0)))
-        for _ in range(10):  # the deadlines of calls that are over pass
-            clock.until_waiting(watchers)
-            if (due := clock.next_due) is not None:
-                clock.advance(due - clock.now() + 10)  # so late that a call that is not is left alone
+        wait(lambda: quiet.statistics().samples_in == SAMPLE_RATE)
         clock.until_waiting(watchers)
-        assert clock.next_due is None
+        while (due := clock.next_due) is not None:  # the deadlines of calls that are over
+            clock.advance(due - clock.now() + 10)  # so late that a call that is not is left alone
+            clock.until_waiting(watchers)
         quiet.finish()
         assert list(quiet) == []
 

@@ -186,6 +186,7 @@ def _write_stamps(stamps: dict[str, object]) -> None:
         make_folder(folder)
         with tempfile.TemporaryDirectory(dir=folder) as aside:
             written = Path(aside) / _STAMPS
+            written.touch(mode=0o600)
             written.write_text(json.dumps(stamps), "utf-8")
             written.replace(folder / _STAMPS)
     except OSError:
