@@ -94,7 +94,7 @@ from decalage.runtimes.{module} import {runtime}
 from decalage.testing.engines import FakeBlueprint, FakeRecognizer, speech
 
 def native(word):
-    os.write(1, b"inside\n")  # whole, though others write too
+    os.write(1, b"inside\\n")  # whole, though others write too
     ctypes.CDLL(None).sleep(100_000)
 
 class Hanging(FakeBlueprint):
