@@ -103,7 +103,9 @@ def test_variables_that_no_whisper_has_are_refused_and_leave_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["whisper"]
 
 
-@pytest.mark.parametrize("scale", [np.zeros(2), np.array([1.0, np.nan]), np.ones(3), np.array([-1.0, 1.0])])
+@pytest.mark.parametrize(
+    "scale", [np.zeros(2), np.full(2, 1e-38), np.array([1.0, np.nan]), np.ones(3), np.array([-1.0, 1.0])]
+)
 def test_a_scale_that_is_none_is_told(tmp_path: Path, scale: NDArray[Any]) -> None:
     arrays: dict[str, NDArray[Any]] = {"w": np.ones((2, 2), np.int8), "w_scale": scale.astype(np.float32)}
     (tmp_path / "model.bin").write_bytes(model_file(arrays, {}))

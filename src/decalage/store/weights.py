@@ -26,6 +26,9 @@ _TYPES: Mapping[int, str] = {0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2"}
 _ATTRIBUTES_AT_MOST = 1 << 16
 """Variables in a file; the largest Whisper has under a thousand."""
 
+_LEAST_SCALE = 1e-30
+"""What is divided by less may be infinite."""
+
 
 class UnreadableWeightsError(ModelDamagedError):
     """Raised for a file that is no CTranslate2 model, is cut short, or has weights of a type unknown here."""
@@ -47,7 +50,7 @@ class Weights:
         # CTranslate2 stores round(weight × scale): a scale for each row of bytes, one for all of int16
         scale = self._stored(f"{name}_scale").astype(np.float32)
         rows = array.shape[0] if array.ndim else 1
-        if scale.size not in (1, rows) or not (np.isfinite(scale) & (scale > 0)).all():
+        if scale.size not in (1, rows) or not (np.isfinite(scale) & (scale > _LEAST_SCALE)).all():
             raise UnreadableWeightsError(f"the scale of {name} in the model file is none")
         return array.astype(np.float32) / scale.reshape(-1, *[1] * (array.ndim - 1))
 
