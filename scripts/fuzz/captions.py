@@ -112,7 +112,7 @@ def subtitles(data: bytes) -> None:
 def _plain(line: str, form: str) -> str:
     """``line`` with what would be markup replaced by what looks like it."""
     told = line.replace("\\", "⧵").replace("{", "(").replace("}", ")").replace("-->", "→")
-    return re.sub(r"<(?=[/!A-Za-z])", "‹", told) if form == "srt" else told
+    return told.replace("<", "‹") if form == "srt" else told
 
 
 def _hold_vtt(text: str, due: list[Cue]) -> None:

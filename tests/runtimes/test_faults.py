@@ -11,6 +11,7 @@ import pytest
 
 from decalage.audio import AudioChunk
 from decalage.config import RecognizerOptions, StreamOptions
+from decalage.errors import StreamFinishedError
 from decalage.events import Failure, Settled, StreamEvent
 from decalage.runtimes.stream import RuntimeStream
 from decalage.speech import Cut, Rejection, Transcript, Translation, Utterance
@@ -174,8 +175,8 @@ def test_close_with_full_queues_and_held_feeders_ends_everybody(name: str) -> No
 
     def feed(stream: RuntimeStream) -> None:
         try:
-            feed_all(stream, speech(list(range(1, 200))))
-        except Exception as error:
+            stream.feed(speech(list(range(1, 200))))
+        except StreamFinishedError as error:
             refused.append(type(error).__name__)
 
     blueprint = FakeBlueprint(FakeRecognizer(gate=gate))

@@ -6,7 +6,6 @@ pysubs2 writes each cue in its format; cues of a caption are laid out by ``sinks
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable
 from typing import Literal, TypeAlias, get_args
 
@@ -86,8 +85,6 @@ class SubtitleSink:
 
 
 _LIKE = str.maketrans({"\\": "⧵", "{": "(", "}": ")"})
-_TAG = re.compile(r"<(?=[/!A-Za-z])")
-"""What begins a tag to a player that knows SRT's few."""
 
 
 def _stamp(time_s: float, form: SubtitleForm) -> str:
@@ -116,4 +113,5 @@ def _escaped(line: str, form: SubtitleForm) -> str:
     plain = line.translate(_LIKE)
     if form == "vtt":
         return html.escape(plain, quote=False)
-    return (_TAG.sub("‹", plain) if form == "srt" else plain).replace("-->", "→")
+    shown = plain.replace("-->", "→")
+    return shown.replace("<", "‹") if form == "srt" else shown  # FFmpeg takes any text up to a > for a tag
