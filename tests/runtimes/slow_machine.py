@@ -58,8 +58,13 @@ def live_through(
     speed: Callable[[float], float],
     options: StreamOptions = LIVE,
     limits: RuntimeOptions | None = None,
+    *,
+    still: tuple[float, float] = (0.0, 0.0),
 ) -> Course:
-    """Speak ``sound`` to a recognizer that needs ``speed(now)`` seconds for a second of sound."""
+    """Speak ``sound`` to a recognizer that needs ``speed(now)`` seconds for a second of sound.
+
+    ``still``: from when to when of the machine's clock no sound comes; then it goes on where it was.
+    """
     clock, course = ManualClock(), Course()
     stream = RuntimeStream(
         "s",
@@ -74,7 +79,7 @@ def live_through(
     reader, step, place, settled = iter(stream), round(TICK_S * SAMPLE_RATE), 0, 0
     while not stream.ended:
         clock.advance(TICK_S)
-        if place < len(sound):
+        if place < len(sound) and not still[0] < clock.now() <= still[1]:
             stream.feed(AudioChunk(place, sound[place : place + step]))
             place += step
             if place >= len(sound):

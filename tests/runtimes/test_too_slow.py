@@ -51,6 +51,23 @@ def test_drop_oldest_keeps_every_lag_under_its_bound_and_declares_the_rest(facto
     assert not [gap for gap in gaps if gap.start > SLOW_S + MAX_LAG_S]
 
 
+def test_a_source_that_stood_still_for_a_minute_goes_on_as_before_ten_seconds_later() -> None:
+    course = live_through(talk(200.0), lambda _: FAST, DROPS, still=(50.0, 110.0))
+    gaps = [gap.start for gap in course.of("gap")]
+    assert gaps == [48.0]  # what was being said: nobody can know yet that the machine is not to blame
+    after = [caption for caption in course.of("caption") if caption.start > 65.0]
+    assert len(after) == (200 - 64) / 4 - 1
+    assert max(caption.lag for caption in after) < 1.0
+    assert course.behind[-1][0] == pytest.approx(200.0, abs=2.0)
+    books = course.statistics
+    assert books is not None
+    assert books.breach is None
+    assert {step: 0 < spent < 40 for step, spent in books.shed_s.items()} == {
+        "partials": True,
+        "speculation": True,
+    }
+
+
 def test_degrade_keeps_every_word_in_bounded_memory_and_catches_up() -> None:
     course = slow_then_fast(LIVE, 1.5, RuntimeOptions(max_inbox_s=10.0))
     accounted(course)

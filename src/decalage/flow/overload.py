@@ -54,6 +54,7 @@ class Shedding:
         self._level = 0
         self._changed_at = float("-inf")
         self._calm_since: float | None = None
+        self._observed_at = float("-inf")
         self._since: dict[Step, float] = {}
         self._spent: dict[Step, float] = {}
 
@@ -66,8 +67,9 @@ class Shedding:
         return self._steps[: self._level]
 
     def observe(self, now: float, behind_s: float) -> bool:
-        """How late the stream is at ``now``, which never goes back; True where a step was made."""
+        """How late the stream is at ``now``; True where a step was made."""
         limits = self._limits
+        self._follow(now)
         if behind_s > limits.on_time_s:
             self._calm_since = None
         elif self._calm_since is None:
@@ -86,6 +88,14 @@ class Shedding:
             return False
         self._changed_at = now
         return True
+
+    def _follow(self, now: float) -> None:
+        """A stream clock that goes back takes with it what is remembered by it."""
+        if (back := self._observed_at - now) > 0:
+            self._changed_at -= back
+            self._calm_since = None if self._calm_since is None else self._calm_since - back
+            self._since = {step: since - back for step, since in self._since.items()}
+        self._observed_at = now
 
     def seconds(self, now: float) -> Mapping[str, float]:
         """For how long each step was in force up to ``now``; those that never were are left out."""
