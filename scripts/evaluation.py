@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 
 from decalage.app.bench.quality import word_errors
 from decalage.app.evaluate.bootstrap import Words
-from decalage.audio import Samples
+from decalage.audio import SAMPLE_RATE, Samples
 from decalage.events import Caption
 from decalage.sources.file import FileSource
 
@@ -48,6 +49,16 @@ def rows() -> list[dict[str, Any]]:
 def decode(path: Path) -> Samples:
     """All of a file, 16 kHz mono."""
     return np.concatenate([chunk.samples for chunk in FileSource(str(path))])
+
+
+def write_wav(path: Path, samples: Samples) -> None:
+    """``samples``, 16 kHz mono, as a WAV file of 16 bits."""
+    pcm = np.clip(np.round(samples * (1 << 15)), -(1 << 15), (1 << 15) - 1).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(pcm.tobytes())
 
 
 def gold(language: str, limit: int | None = None, longest_s: float = LONGEST_S) -> list[Recording]:

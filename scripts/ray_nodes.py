@@ -21,7 +21,6 @@ import sys
 import tempfile
 import threading
 import time
-import wave
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from decalage.audio import SAMPLE_RATE, Samples
-from scripts.evaluation import decode, rows, speech_folder, table
+from scripts.evaluation import decode, rows, speech_folder, table, write_wav
 
 _SAMPLES = Path(__file__).parents[1] / "samples"
 _PAUSE: Samples = np.zeros(SAMPLE_RATE, np.float32)
@@ -75,11 +74,7 @@ def make_archive(folder: Path, hours: float, minutes: float, seed: int) -> int:
         while sum(map(len, parts)) < 60 * minutes * SAMPLE_RATE:
             parts += [part for each in order.sample(speech, len(speech)) for part in (each, _PAUSE)]
         sound = np.concatenate(parts)[: int(60 * minutes * SAMPLE_RATE)]
-        with wave.open(str(folder / f"part-{number:03}.wav"), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE)
-            file.writeframes((sound * 32767).astype("<i2").tobytes())
+        write_wav(folder / f"part-{number:03}.wav", sound)
     return count
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import tempfile
 import threading
-import wave
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +19,7 @@ from decalage.contracts import AudioSource
 from decalage.errors import DecalageError
 from decalage.events import Caption, Failure, Gap, Settled
 from decalage.sources.file import FileSource
+from scripts.evaluation import write_wav
 from scripts.trial_bench import CHUNK, Bench, Piece, Played, nothing_left, paced, read
 from scripts.trial_faults import HOW, Fault, FaultyBlueprint, How, Where
 from scripts.trial_kills import LIMITS
@@ -177,14 +177,10 @@ def _source(how: str, piece: Piece, at: int, length: int, folder: Path, chance: 
 
 def write(path: Path, samples: Samples) -> None:
     """``samples`` as a WAV or FLAC file, by its name."""
-    pcm = np.clip(np.round(samples * (1 << 15)), -(1 << 15), (1 << 15) - 1).astype("<i2")
     if path.suffix == ".wav":
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE)
-            file.writeframes(pcm.tobytes())
+        write_wav(path, samples)
         return
+    pcm = np.clip(np.round(samples * (1 << 15)), -(1 << 15), (1 << 15) - 1).astype("<i2")
     with av.open(str(path), "w") as container:
         stream = container.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
         frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")

@@ -6,6 +6,9 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from statistics import median
+from threading import Thread
 from typing import TypeAlias
 
 import numpy as np
@@ -13,7 +16,7 @@ import psutil
 
 from decalage.app.compose import ModelBlueprint, make_blueprint, stream_options
 from decalage.app.settings import Settings
-from decalage.audio import AudioChunk
+from decalage.audio import AudioChunk, seconds
 from decalage.clock import SystemClock
 from decalage.config import RecognizerOptions, SegmenterOptions, StreamOptions
 from decalage.contracts import Recognizer, Segmenter, Translator
@@ -24,6 +27,9 @@ from decalage.sources.pace import Paced
 from decalage.speech import Cut, Rejection, Transcript, Translation, Utterance
 
 Timed: TypeAlias = tuple[Utterance, float]
+
+_LONGEST = 6
+_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -41,24 +47,36 @@ class Script:
     """Cores that all else takes: voice activity, hand-overs, sound."""
     lags: Sequence[float]
     cores_used: float
+    pair_cost: float
+    """How much longer a recognition takes while another is at work beside it."""
+
+    @property
+    def audio_s(self) -> float:
+        """How long the speaker speaks, seconds."""
+        return seconds(self.samples)
 
     def service_s(self, utterance: Utterance) -> float:
         """Recognition of ``utterance``: as measured, or what one of its length took."""
-        known = {(u.index, u.first, len(u.samples)): spent for u, spent in self.asr}
-        same = known.get((utterance.index, utterance.first, len(utterance.samples)))
-        return (
-            same
-            if same is not None
-            else max(0.01, float(np.polyval(self._fit(utterance), utterance.duration)))
-        )
+        same = self._known.get((utterance.index, utterance.first, len(utterance.samples)))
+        if same is not None:
+            return same
+        return max(0.01, float(np.polyval(self._lines[utterance.sketch], utterance.duration)))
 
-    def _fit(self, utterance: Utterance) -> list[float]:
-        """A line through the measured calls of its kind, growing captions or not."""
-        points = [(u.duration, spent) for u, spent in self.asr if u.sketch == utterance.sketch]
-        if len(points) < 3:
-            points = [(u.duration, spent) for u, spent in self.asr]
-        lengths, spent = zip(*points, strict=True)
-        return [float(each) for each in np.polyfit(lengths, spent, 1)]
+    @cached_property
+    def _known(self) -> dict[tuple[int, int, int], float]:
+        return {(u.index, u.first, len(u.samples)): spent for u, spent in self.asr}
+
+    @cached_property
+    def _lines(self) -> dict[bool, list[float]]:
+        """A line through the measured calls of each kind, growing captions (true) or not."""
+        lines = {}
+        for sketch in (False, True):
+            points = [(u.duration, spent) for u, spent in self.asr if u.sketch == sketch]
+            if len(points) < 3:
+                points = [(u.duration, spent) for u, spent in self.asr]
+            lengths, spent = zip(*points, strict=True)
+            lines[sketch] = [float(each) for each in np.polyfit(lengths, spent, 1)]
+        return lines
 
 
 @dataclass
@@ -165,7 +183,33 @@ def measure(sound: str, *, partials: bool) -> Script:
         background=max(0.0, used_s - spent_s) / wall_s,
         lags=[event.lag for event in events if isinstance(event, Caption) and event.lag is not None],
         cores_used=used_s / wall_s,
+        pair_cost=_pair_cost(blueprint, options.recognizer, [utterance for utterance, _ in log.asr]),
     )
+
+
+def _pair_cost(blueprint: ModelBlueprint, options: RecognizerOptions, heard: Sequence[Utterance]) -> float:
+    """Median of ``_ROUNDS``: seconds of a thread in the longest utterances, beside another and alone."""
+    recognizer = blueprint.recognizer(2)
+    longest = sorted((each for each in heard if each.final), key=lambda each: -each.duration)[:_LONGEST]
+
+    def work(spent: list[float]) -> None:
+        began = time.monotonic()
+        for utterance in longest:
+            recognizer.recognize(utterance, options)
+        spent.append(time.monotonic() - began)
+
+    ratios = []
+    for _ in range(_ROUNDS):
+        alone: list[float] = []
+        beside: list[float] = []
+        work(alone)
+        threads = [Thread(target=work, args=(beside,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        ratios.append(max(beside) / alone[0])
+    return median(ratios)
 
 
 def _silent(utterance: Utterance) -> Utterance:

@@ -1,0 +1,89 @@
+"""The model of how many speakers a machine carries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from decalage.audio import SAMPLE_RATE
+from decalage.config import SegmenterOptions, StreamOptions
+from decalage.speech import Utterance
+from scripts.capacity.__main__ import crossing, most
+from scripts.capacity.erlang import blocking, seats_for
+from scripts.capacity.script import Script
+from scripts.capacity.simulation import Machine, simulate
+
+SECOND = SAMPLE_RATE
+
+
+def speaker(work_s: float, phrases: int = 6) -> Script:
+    """Two seconds of speech, one of silence, again and again; each phrase takes ``work_s`` of a core."""
+    options = StreamOptions(targets=("pt",), pace="realtime", segmenter=SegmenterOptions(pause_s=None))
+    spoken = np.broadcast_to(np.float32(0), 2 * SECOND)
+    cuts = [
+        Utterance(
+            stream="s",
+            index=number,
+            first=3 * number * SECOND,
+            samples=spoken,
+            speech_end=3.0 * number + 2,
+        )
+        for number in range(phrases)
+    ]
+    return Script(
+        cuts=[((3 * cut.index + 2) * SECOND + SECOND // 2, cut) for cut in cuts],
+        samples=3 * phrases * SECOND,
+        options=options,
+        asr=[(cut, work_s) for cut in cuts],
+        mt_s=0.0,
+        background=0.0,
+        lags=[],
+        cores_used=0.0,
+        pair_cost=1.0,
+    )
+
+
+def test_one_speaker_waits_for_the_end_of_the_phrase_and_the_work() -> None:
+    alone = simulate(speaker(0.3), 1, Machine())
+    assert alone.lag_p50 == pytest.approx(0.5 + 0.3, abs=0.15)
+    assert alone.lag_p95 == pytest.approx(alone.lag_p50, abs=0.05)
+    assert alone.cpu == pytest.approx(100 * 0.3 / 3 / 2, rel=0.1)
+
+
+def test_speakers_beyond_what_the_cores_can_do_fall_behind() -> None:
+    fits = simulate(speaker(0.3), 12, Machine())
+    too_many = simulate(speaker(0.3), 40, Machine())
+    assert fits.lag_p95 < 2 < too_many.lag_p95
+    assert too_many.cpu > 80
+
+
+def test_twice_the_cores_carry_about_twice_the_speakers() -> None:
+    one, two = (most(speaker(0.6), Machine(cores, cores), 2.0, 40) for cores in (2, 4))
+    assert one >= 5
+    assert 1.7 * one <= two <= 2.6 * one
+
+
+@pytest.mark.parametrize("cost", [{"background": 0.1}, {"pair_cost": 2.0}])
+def test_what_all_else_takes_leaves_less_for_speakers(cost: dict[str, float]) -> None:
+    plain, dear = speaker(0.6), replace(speaker(0.6), **cost)  # type: ignore[arg-type]
+    machine = Machine(pair_cost=dear.pair_cost)
+    assert most(dear, machine, 2.0, 40) < most(plain, Machine(), 2.0, 40)
+
+
+@pytest.mark.parametrize(("offered", "seats", "share"), [(1, 1, 0.5), (10, 10, 0.21458), (100, 100, 0.07570)])
+def test_erlangs_formula_has_its_known_values(offered: float, seats: int, share: float) -> None:
+    assert blocking(offered, seats) == pytest.approx(share, abs=1e-4)
+
+
+def test_the_fewest_seats_refuse_no_more_than_is_allowed() -> None:
+    for offered in (10, 1000):
+        seats = seats_for(offered, 0.001)
+        assert blocking(offered, seats) <= 0.001 < blocking(offered, seats - 1)
+
+
+def test_where_the_lag_crosses_its_bound() -> None:
+    assert crossing([(8, 0.5), (16, 1.0), (24, 4.0)], 2.0) == pytest.approx(20)
+    assert crossing([(8, 0.5), (16, 1.0)], 2.0) == 16
+    assert crossing([(8, 3.0)], 2.0) == 0
