@@ -70,6 +70,11 @@ class SegmenterOptions:
     """Whether an utterance ends at an earlier pause once the text that follows shows that a sentence
     ended there."""
 
+    @property
+    def undecided_s(self) -> float:
+        """The longest sound that a segmenter holds before it says what it is, with room to spare."""
+        return self.max_utterance_s + self.pre_roll_s + 2
+
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)

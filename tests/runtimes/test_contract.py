@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from decalage.audio import AudioChunk
+from decalage.audio import AudioChunk, seconds
 from decalage.config import StreamOptions
 from decalage.contracts import AudioSource, Runtime, Stream
 from decalage.errors import RuntimeClosedError, StreamFinishedError
@@ -440,12 +440,17 @@ def test_a_broken_segmenter_ends_the_stream_with_a_failure(name: str) -> None:
 
     with running(name, FakeBlueprint(segmenter_type=Broken)) as runtime:
         stream = runtime.open(StreamOptions())
-        stream.feed(AudioChunk(0, np.concatenate([tone(1), silence(0.3), tone(2)])))
+        sound = np.concatenate([tone(1), silence(0.3), tone(2)])
+        stream.feed(AudioChunk(0, sound))
         events = list(stream)
+        statistics = stream.statistics()
     assert texts(events) == ["word 1", "failure"]
-    failure = events[-1]
+    word, failure = events
+    assert isinstance(word, Caption)
     assert isinstance(failure, Failure)
     assert failure.stage == "vad"
+    assert (failure.start, failure.end) == (word.end, seconds(len(sound))), "all that was not decided"
+    assert (statistics.samples_in, statistics.samples_non_speech) == (len(sound), 0)
     assert failure.error == "RuntimeError: no such state"
 
 

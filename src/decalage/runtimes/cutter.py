@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from decalage.audio import seconds
+from decalage.audio import sample_count, seconds
 from decalage.contracts import Segmenter
 from decalage.errors import DecalageError
 from decalage.flow.channel import ChannelFinished
 from decalage.runtimes.intake import Flush, Intake, Missing
-from decalage.speech import Cut, Transcript, Utterance
+from decalage.speech import Cut, MissingSound, Transcript, Utterance
 
 T = TypeVar("T")
 
 
 class SegmenterFailedError(DecalageError):
-    """The segmenter of a stream failed in the sound from ``start`` to ``end``, seconds.
+    """The segmenter of a stream failed: what may be speech from ``start`` to ``end``, seconds, has no answer.
 
-    ``samples`` is its length: all that came and has not gone through the segmenter.
+    ``unheard``: samples of it, the last ones, that have not gone through the segmenter.
     """
 
-    def __init__(self, error: BaseException, first: int, samples: int) -> None:
+    def __init__(self, error: BaseException, first: int, past: int, unheard: int) -> None:
         super().__init__(f"{type(error).__name__}: {error}")
         self.start = seconds(first)
-        self.end = seconds(first + samples)
-        self.samples = samples
+        self.end = seconds(past)
+        self.unheard = unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,13 @@ class Slice:
 class Cutter:
     """For one thread at a time, but for ``hint`` and ``overdue``."""
 
-    def __init__(self, segmenter: Segmenter, inbox: Intake) -> None:
+    def __init__(self, segmenter: Segmenter, inbox: Intake, undecided: int) -> None:
+        """``undecided``: the most samples that the segmenter holds before it says what they are."""
         self._segmenter = segmenter
         self._inbox = inbox
+        self._undecided = undecided
         self._passed = 0  # number of the first sample that has not gone through the segmenter
+        self._decided = 0  # of the first one after the last piece that it gave
         self._lock = threading.Lock()
         self._hints: list[tuple[Utterance, Transcript]] = []  # of the slice before: a few
 
@@ -66,26 +69,33 @@ class Cutter:
         try:
             item = self._inbox.take()
         except ChannelFinished:
-            return Slice(self._guard(self._segmenter.finish), 0, last=True)
+            return Slice(self._cut(self._segmenter.finish), 0, last=True)
         if item is None:
             return None
         if isinstance(item, Flush):
-            return Slice(self._guard(self._segmenter.flush), 0, last=False)
+            return Slice(self._cut(self._segmenter.flush), 0, last=False)
         if isinstance(item, Missing):
             samples = item.length if item.captured else 0
-            segments = self._guard(
+            segments = self._cut(
                 partial(self._segmenter.miss, item.first, item.length, captured=item.captured)
             )
             self._passed = item.first + item.length
         else:
             samples = len(item.samples)
-            segments = self._guard(partial(self._segmenter.feed, item))
+            segments = self._cut(partial(self._segmenter.feed, item))
             self._passed = item.first + samples
         return Slice(segments, samples, last=False)
 
     def overdue(self, told: str) -> SegmenterFailedError:
         """What becomes of the stream whose segmenter is in a call that does not return."""
         return self._failed(TimeoutError(told))
+
+    def _cut(self, step: Callable[[], list[Cut]]) -> list[Cut]:
+        cuts = self._guard(step)
+        for cut in cuts:
+            if isinstance(cut, MissingSound) or (isinstance(cut, Utterance) and cut.final):
+                self._decided = sample_count(cut.end)
+        return cuts
 
     def _guard(self, step: Callable[[], T]) -> T:
         try:
@@ -94,4 +104,6 @@ class Cutter:
             raise self._failed(error) from error
 
     def _failed(self, error: BaseException) -> SegmenterFailedError:
-        return SegmenterFailedError(error, self._passed, max(0, self._inbox.expected - self._passed))
+        first = max(self._decided, self._passed - self._undecided)
+        past = max(self._passed, self._inbox.expected)
+        return SegmenterFailedError(error, first, past, past - self._passed)

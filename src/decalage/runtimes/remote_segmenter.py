@@ -182,7 +182,7 @@ class RemoteSegmenter:
         self._theirs = (0, 0)  # index and revision of the last utterance in the numbers of its process
         self._next = 0  # number of the next sample
         self._kept: deque[AudioChunk | MissingSound] = deque()
-        self._bound = sample_count(options.max_utterance_s + options.pre_roll_s + 2)
+        self._bound = sample_count(options.undecided_s)
 
     def feed(self, chunk: AudioChunk) -> list[Cut]:
         return self._given(chunk)

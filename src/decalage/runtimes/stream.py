@@ -78,7 +78,7 @@ class RuntimeStream:
         spills = self.overload.policy == "degrade" and limits.max_spill_s > 0
         spill = SoundSpill(sample_count(limits.max_spill_s)) if spills else None
         self._inbox = Intake(limits.max_inbox_s, waits=not live, clock=clock, spill=spill)
-        self._cutter = Cutter(segmenter, self._inbox)
+        self._cutter = Cutter(segmenter, self._inbox, sample_count(options.segmenter.undecided_s))
         self._pending: deque[Segment] = deque()  # what one slice gave, at most two or three
         self._claimed = self._flushed = False
 
@@ -282,7 +282,7 @@ class RuntimeStream:
         self._inbox.cancel()
         with self._lock:
             if not self._flushed:
-                self._answers.ledger.heard(error.samples)
+                self._answers.ledger.heard(error.unheard)
                 self._flushed = True
                 failure = self._answers.ledger.issue_failure(error.start, error.end, str(error))
                 self._answers.settle(failure, self.now())
