@@ -9,10 +9,12 @@ from types import FrameType
 
 def run() -> None:
     """The command line. Ctrl-C while its modules are imported ends it without a word, as later on."""
-    signal.signal(signal.SIGINT, _leave)  # an exception in the middle of an import may become any other
+    before = signal.getsignal(signal.SIGINT)  # a job in the background is started to ignore it
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _leave)  # an exception in the middle of an import may become any other
     from decalage.app.cli import main  # noqa: PLC0415 - an interrupt can fall into it
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, before)
     main()
 
 

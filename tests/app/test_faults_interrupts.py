@@ -160,3 +160,32 @@ def test_a_sigterm_after_the_last_word_does_not_end_it_another_way() -> None:
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
+
+
+IGNORING = """
+import signal, sys
+from decalage.app.commands import captioning
+
+class Session:
+    class ladder:
+        descend = staticmethod(lambda: print("stopped", flush=True))
+
+with captioning._Signals(hint=False) as signals:
+    signals.walk(Session())
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.raise_signal(number)
+"""
+
+
+def test_a_signal_that_the_program_was_started_to_ignore_stops_nothing() -> None:
+    """As by ``nohup``, and in the background of a shell without job control."""
+    ignoring = 'trap \'\' INT HUP; exec "$0" -c "$1"'
+    done = subprocess.run(
+        ["/bin/sh", "-c", ignoring, sys.executable, IGNORING],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "stopped\n", "SIGTERM alone"

@@ -182,7 +182,8 @@ class _Relay:
         def caught(number: int, _frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(stop, number)
 
-        before = {number: signal.signal(number, caught) for number in _STOPPING}
+        heeded = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, caught) for number in heeded}
         try:
             yield
         finally:

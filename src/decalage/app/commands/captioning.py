@@ -194,6 +194,8 @@ def _write(
 class _Signals:
     """Ctrl-C, SIGTERM and a closed terminal walk down the session's ladder; before it they do what they did.
 
+    One that this program was started to ignore stays ignored.
+
     When all is written only Ctrl-C does what it did: a second SIGTERM has nothing to hurry any more.
     """
 
@@ -229,4 +231,5 @@ class _Signals:
             session.ladder.descend()
 
         for number in _STOPPING:
-            self._before[number] = signal.signal(number, interrupt)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, a job in the background
+                self._before[number] = signal.signal(number, interrupt)
