@@ -52,6 +52,15 @@ def test_one_that_fails_is_told_once_and_the_others_get_every_event(place: int) 
     assert [sink.closed for sink in sinks] == [0 if number == place else 1 for number in range(3)]
 
 
+def test_a_reader_that_goes_after_another_output_has_failed_is_an_error() -> None:
+    told: list[str] = []
+    sinks = [Kept(1), Kept(2, ReaderGoneError("gone"))]
+    with pytest.raises(OutputError, match="gone, and the other outputs have failed") as caught:
+        write_all(Together(sinks, told.append))
+    assert caught.value.exit_code == 2
+    assert told == ["disk full; it ends there, the other outputs go on"]
+
+
 def test_a_reader_that_has_gone_is_told_nobody() -> None:
     told: list[str] = []
     file = Kept()
@@ -62,10 +71,10 @@ def test_a_reader_that_has_gone_is_told_nobody() -> None:
 @pytest.mark.parametrize("error", [OutputError("disk full"), ReaderGoneError("gone")])
 def test_what_the_last_of_them_raises_is_raised(error: OutputError) -> None:
     told: list[str] = []
-    together = Together([Kept(1), Kept(2, error)], told.append)
+    together = Together([Kept(1, ReaderGoneError("left")), Kept(2, error)], told.append)
     with pytest.raises(type(error), match=str(error)):
         write_all(together)
-    assert len(told) == 1
+    assert told == []
     together.close()
 
 

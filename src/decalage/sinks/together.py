@@ -28,12 +28,14 @@ class Complaints:
 class Together:
     """``contracts.Sink`` over ``sinks``: when one fails that is told, once, and the others go on without it.
 
-    A reader that has gone is no error to tell. Raises what the last one left raises: nothing is written then.
+    A reader that has gone is no error to tell, unless it was the last one left and another had failed.
+    Raises what the last one left raises: nothing is written then.
     """
 
     def __init__(self, sinks: Sequence[Sink], tell: Callable[[str], None]) -> None:
         self._sinks = list(sinks)
         self._tell = tell
+        self._failed = False
 
     def __repr__(self) -> str:
         return f"<Together {self._sinks!r}>"
@@ -54,9 +56,13 @@ class Together:
 
     def _leave_out(self, sink: Sink, error: OutputError) -> None:
         self._sinks.remove(sink)
+        gone = isinstance(error, ReaderGoneError)
         if not self._sinks:
+            if gone and self._failed:
+                raise OutputError(f"{error}, and the other outputs have failed") from error
             raise error
-        if isinstance(error, ReaderGoneError):
+        if gone:
             logger.info("%s; the other outputs go on", error)
         else:
+            self._failed = True
             self._tell(f"{error}; it ends there, the other outputs go on")
