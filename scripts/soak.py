@@ -15,7 +15,7 @@ so much faster. So captions grow and pauses are worked on as when live; at full 
 not.
 
 Prints Markdown. Memory is the proportional set size of the process tree, slopes are least squares after the
-first tenth. Ends with code 1 where something is wrong.
+first tenth. Ends with code 1 where something is wrong, is left over, or grows.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ _SHORTER = {"processes": 0.3}
 _GUESTS = 1_000
 _KEPT_LOOKS = 150
 _LIMIT_S = 3600.0
+_MAY_GROW = {"memory_mb": 20.0, "threads": 1.5, "handles": 3.0, "shared": 3.0}
+"""By the line through all looks after the first tenth, from its one end to the other."""
 
 
 def thinned(looks: Sequence[Look], per: float) -> list[dict[str, float]]:
@@ -67,9 +69,10 @@ def thinned(looks: Sequence[Look], per: float) -> list[dict[str, float]]:
     return [{name: round(value, 4) for name, value in look.items()} for look in kept]
 
 
-def held(looks: Sequence[Look]) -> dict[str, float]:
+def held(looks: Sequence[Look]) -> dict[str, Any]:
     """The figures of what a run held."""
     kept = settled(looks)
+    span_h = (kept[-1].audio_s - kept[0].audio_s) / 3600
     return {
         "memory_mb": kept[0].memory_mb,
         "memory_end_mb": kept[-1].memory_mb,
@@ -78,6 +81,7 @@ def held(looks: Sequence[Look]) -> dict[str, float]:
         **{f"{name}_least": min(getattr(look, name) for look in kept) for name in COUNTED},
         **{f"{name}_most": max(getattr(look, name) for look in kept) for name in COUNTED},
         **{f"{name}_per_audio_h": slope(looks, name) for name in COUNTED},
+        "grew": {name: slope(looks, name) * span_h for name in ("memory_mb", *COUNTED)},
     }
 
 
@@ -129,7 +133,7 @@ def hour(duration_s: float, speed: float, seed: int) -> dict[str, Any]:
         "counts": dict(heard.books.counts),
         "seconds": {kind: count / 16_000 for kind, count in heard.books.samples.items()},
         "held": held(watch.looks),
-        "left": watch.left(),
+        "left": heard.left,
         "wrong": heard.wrong,
         "tenths": [asdict(each) for each in tenths(heard, programme)],
         "overload": heard.behind,
@@ -170,7 +174,7 @@ def _print_fakes(body: Mapping[str, Any]) -> list[str]:
     print()
     print(table(GUESTS, [guests_line(body["guests"])]))
     runs = [*body["runtimes"], body["guests"]]
-    return [each for run in runs for each in [*run["wrong"], *_left(run)]]
+    return [each for run in runs for each in unsound(run)]
 
 
 def _print_hour(body: Mapping[str, Any]) -> list[str]:
@@ -178,7 +182,14 @@ def _print_hour(body: Mapping[str, Any]) -> list[str]:
     print(table(HOUR, [hour_line(run)]))
     print()
     print(table(TENTH, [tenth_line(each) for each in run["tenths"]]))
-    return [*run["wrong"], *_left(run)]
+    return unsound(run)
+
+
+def unsound(run: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a part: what it told itself, what is left of it, what grew in it."""
+    grew = run["held"]["grew"]
+    grown = [f"{name} grew by {grew[name]:.1f}" for name, most in _MAY_GROW.items() if grew[name] > most]
+    return [*run["wrong"], *_left(run), *grown]
 
 
 def _left(run: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from decalage.events import Caption, OverloadChanged, Partial
 from decalage.sources.pace import Paced
 from scripts.trial_books import Books
 from scripts.trial_sound import FastClock, Programme, by_recording, english
-from scripts.trial_watch import Watch
+from scripts.trial_watch import Watch, leftovers
 
 TENTHS = 10
 
@@ -35,6 +36,8 @@ class Hour:
     behind: list[tuple[float, float, tuple[str, ...]]] = field(default_factory=list)
     """(stream clock, seconds behind, what is given up) of each overload event."""
     wrong: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """Threads, processes and shared memory that are there after the end."""
     audio_s: float = 0.0
     wall_s: float = 0.0
 
@@ -52,7 +55,7 @@ def listen(length_s: float, speed: float, seed: int, runtime: RuntimeName) -> tu
     live = replace(settings, pace="realtime").segmenter_options()
     clock = FastClock(speed or 1.0)
     programme = Programme(english(), length_s, seed)
-    hour = Hour(runtime, speed)
+    hour, before = Hour(runtime, speed), set(threading.enumerate())
     engines = RUNTIMES[runtime](blueprint, settings.runtime_options(), clock=clock)
     try:
         with Watch(lambda: seconds(programme.position)) as watch:
@@ -74,6 +77,7 @@ def listen(length_s: float, speed: float, seed: int, runtime: RuntimeName) -> tu
             hour.wrong.append(f"damage: {stream.damage}")
     finally:
         engines.close()
+    hour.left = leftovers(before) + watch.left()
     hour.audio_s, hour.wall_s = seconds(programme.position), watch.looks[-1].wall_s
     return hour, watch, programme
 

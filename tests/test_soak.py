@@ -21,6 +21,7 @@ from decalage.flow.statistics import StreamStatistics
 from decalage.speech import Utterance
 from decalage.stages.segmenter import VadSegmenter
 from scripts.evaluation import Recording
+from scripts.soak import held, unsound
 from scripts.trial_books import Books
 from scripts.trial_fakes import (
     FLAWLESS,
@@ -259,6 +260,19 @@ def test_captions_go_to_the_recording_they_lie_in() -> None:
     ]
     texts = by_recording(captions, programme.placed)
     assert texts == [f"said {n}" for n in range(len(programme.placed))]
+
+
+@pytest.mark.parametrize(
+    ("of", "an_hour", "told"),
+    [("memory_mb", 1.0, []), ("memory_mb", 30.0, ["memory_mb grew by 54.0"]), ("handles", 5.0, ["handles"])],
+)
+def test_what_grows_in_a_run_is_wrong(of: str, an_hour: float, told: list[str]) -> None:
+    still = Look(0.0, 0.0, 300.0, 300.0, threads=9, handles=5, children=0, shared=0)
+    begun = getattr(still, of)
+    looks = [replace(still, audio_s=36.0 * n, **{of: begun + an_hour * n / 100}) for n in range(201)]
+    wrong = unsound({"held": held(looks), "left": [], "wrong": []})
+    assert len(wrong) == len(told)
+    assert all(found.startswith(start) for found, start in zip(wrong, told, strict=True))
 
 
 def test_what_a_run_held_is_drawn(tmp_path: Path, require: Callable[[bool, str, str], None]) -> None:

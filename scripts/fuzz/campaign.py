@@ -152,11 +152,17 @@ def _told(log: str) -> Iterator[Reached]:
 
 
 def _keep(target: Target, work: Path, corpus: Path) -> tuple[int, int]:
-    """Leave in the target's corpus the fewest inputs that reach it all: how many, how many of them new."""
+    """Leave in the target's corpus the fewest inputs that reach it all: how many, how many of them new.
+
+    Raises ``RuntimeError`` where they cannot be told; the corpus stays as it is.
+    """
     chosen = work / "chosen"
     chosen.mkdir()
     before = {path.name for path in target.kept()}
-    _libfuzzer(target, ["-set_cover_merge=1", str(chosen), str(target.corpus), str(corpus)])
+    merged = ["-set_cover_merge=1", str(chosen), str(target.corpus), str(corpus)]
+    code, told = _libfuzzer(target, merged)
+    if code or not any(chosen.iterdir()):
+        raise RuntimeError(f"{target.name}: not merged, so the kept inputs stay as they are: {told[-500:]}")
     room, names = _KEPT_BYTES, set()
     for path in sorted(chosen.iterdir(), key=lambda path: (path.stat().st_size, path.name)):
         room -= path.stat().st_size

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 import warnings
 
@@ -26,7 +27,8 @@ def main() -> None:
 
     warnings.simplefilter("error")  # as in the tests, which try the same inputs
     name, *options = sys.argv[1:]
-    itself = f"{sys.executable} -m scripts.fuzz.child {name}"  # libFuzzer's shell begins it again to merge
+    # libFuzzer's shell begins it again to merge.
+    itself = shlex.join([sys.executable, "-m", "scripts.fuzz.child", name])
     atheris.Setup([itself, *options], TARGETS[name].check)
     atheris.Fuzz()
 
