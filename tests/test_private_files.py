@@ -77,7 +77,7 @@ def open_in(folder: Path) -> list[Path]:
 
 @needs_linux
 def test_sound_that_waits_on_the_disk_has_no_name_and_is_private(tmp_path: Path) -> None:
-    spill = SoundSpill(1000, str(tmp_path))
+    spill = SoundSpill(1000, tmp_path)
     try:
         assert spill.append(np.ones(100, np.float32))
         assert [mode(file) for file in open_in(tmp_path)] == [0o600]

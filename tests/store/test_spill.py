@@ -45,16 +45,27 @@ def test_skipped_sound_does_not_come_out() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows deletes the file when it is closed")
 def test_the_file_has_no_name(tmp_path: Path) -> None:
-    spill = SoundSpill(100, str(tmp_path))
+    spill = SoundSpill(100, tmp_path)
     spill.append(np.ones(10, np.float32))
     assert list(tmp_path.iterdir()) == []
     spill.close()
 
 
+def test_it_lies_beside_the_models_and_its_folder_is_private(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DECALAGE_CACHE", str(tmp_path))
+    spill = SoundSpill(100)
+    assert spill.append(np.ones(10, np.float32))
+    assert (tmp_path / "waiting").stat().st_mode & 0o077 == 0
+    spill.close()
+
+
 def test_a_disk_that_refuses_is_told_and_keeps_what_it_has(tmp_path: Path) -> None:
-    spill = SoundSpill(100, str(tmp_path / "missing"))
+    (tmp_path / "file").touch()
+    spill = SoundSpill(100, tmp_path / "file" / "folder")
     assert not spill.append(np.ones(10, np.float32))
-    assert spill.refused == "No such file or directory"
+    assert spill.refused == "Not a directory"
     assert spill.waiting == 0
     assert not spill.append(np.ones(1, np.float32))
 
@@ -64,7 +75,7 @@ def test_a_full_disk_refuses_the_rest_only(tmp_path: Path) -> None:
     import resource  # noqa: PLC0415 - POSIX
     import signal  # noqa: PLC0415
 
-    spill = SoundSpill(10_000, str(tmp_path))
+    spill = SoundSpill(10_000, tmp_path)
     limit, before = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES_FULL, limit[1]))
     try:

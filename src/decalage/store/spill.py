@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from decalage.audio import Samples
+from decalage.store.files import cache_folder
 
 _SAMPLE_BYTES = 4
 
@@ -16,13 +18,13 @@ class SoundSpill:
     """First in, first out: a ring of ``capacity`` samples, float32, in a file that nobody else can open.
 
     The file has no name (on Windows it is deleted when it is closed) and is made when it is first needed.
-    Not safe for threads.
+    It lies beside the models: the system's folder for temporary files is often memory. Not safe for threads.
     """
 
-    def __init__(self, capacity: int, folder: str | None = None) -> None:
-        """``folder``: the system's for temporary files, unless another is named."""
+    def __init__(self, capacity: int, folder: Path | None = None) -> None:
+        """``folder``: another than that of the cache."""
         self._capacity = capacity
-        self._folder = folder
+        self._folder = folder or cache_folder().with_name("waiting")
         self._file: BinaryIO | None = None
         self._first = 0  # place of the oldest sample
         self.waiting = 0
@@ -79,6 +81,7 @@ class SoundSpill:
         if not len(samples):
             return
         if self._file is None:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Unbuffered: what the disk refuses is told here.
             self._file = tempfile.TemporaryFile(prefix="decalage-", dir=self._folder, buffering=0)  # noqa: SIM115 - lives on
         self._file.seek(place * _SAMPLE_BYTES)
