@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from decalage.app.batch.entries import gather
 from decalage.app.batch.folder import ResultFolder
@@ -46,6 +51,21 @@ def tasks_for(
     """What a batch over ``given`` has to do."""
     entries = gather([str(path) for path in given], [], results=folder.path)
     return make_tasks(entries, settings, Forms(tuple(forms)), folder)
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Nothing in ``folder`` may be looked at, by root neither."""
+
+    def closed(look: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+        def stat(path: Any, *others: Any, **known: Any) -> os.stat_result:
+            if isinstance(path, str | Path) and Path(path).parent == folder:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return look(path, *others, **known)
+
+        return stat
+
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(os, name, closed(getattr(os, name)))
 
 
 class FakeHearing:

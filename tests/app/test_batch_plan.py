@@ -28,7 +28,7 @@ from decalage.errors import UsageError
 from decalage.store.catalogue import WHISPER_FILES
 from decalage.store.files import sha256
 from decalage.testing.clock import ManualClock
-from tests.app.batch_kit import PLAIN, record_of, recording, tasks_for
+from tests.app.batch_kit import PLAIN, record_of, recording, refuse, tasks_for
 
 
 def done(folder: ResultFolder, task: Task, **changed: object) -> Record:
@@ -212,7 +212,32 @@ def test_results_of_another_file_and_files_of_others_are_not_written_over(
         assert tasks_for(folder, [other])[0].name.startswith("talk.wav-")
         (archive / "talk.wav").unlink()  # it may be on a disk that is not mounted
         assert tasks_for(folder, [other])[0].name.startswith("talk.wav-")
-        assert tasks_for(folder, [other], forms=("vtt",))[0].name == "talk"
+
+
+@pytest.mark.parametrize("forms", [("srt", "txt", "jsonl"), ("vtt",)], ids=str)
+def test_another_file_of_the_same_name_and_size_is_not_taken_for_one_that_is_gone(
+    archive: Path, tmp_path: Path, forms: tuple[str, ...]
+) -> None:
+    other = recording(tmp_path / "card 2" / "talk.wav", 3, 4)
+    assert other.stat().st_size == (archive / "talk.wav").stat().st_size
+    with ResultFolder(tmp_path / "out") as folder:
+        done(folder, tasks_for(folder, [archive])[0])
+        (archive / "talk.wav").rename(tmp_path / "not mounted")
+        assert tasks_for(folder, [other], forms=forms)[0].name == "talk.wav"
+        (tmp_path / "not mounted").rename(other)
+        assert tasks_for(folder, [other], forms=forms)[0].name == "talk"
+
+
+def test_a_file_that_may_not_be_looked_at_is_not_taken_for_one_that_is_gone(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy" / "talk.wav"
+    copy.parent.mkdir()
+    shutil.copy(archive / "talk.wav", copy)
+    with ResultFolder(tmp_path / "out") as folder:
+        done(folder, tasks_for(folder, [archive])[0])
+        refuse(monkeypatch, archive)
+        assert tasks_for(folder, [copy])[0].name == "talk.wav"
 
 
 def test_a_file_keeps_its_name_when_another_like_it_comes(archive: Path, tmp_path: Path) -> None:

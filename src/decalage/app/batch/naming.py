@@ -92,7 +92,8 @@ def assign(wishes: Sequence[Wish], kept: Mapping[int, str], held: Callable[[int,
     """A name for each of ``wishes``, no two of which share a file, whatever the case of the letters.
 
     ``kept``: which of them have one already, which differ. ``held(number, path)``: whether that file of
-    wish ``number`` is something else's. Raises ``InputError`` where two were given one name.
+    wish ``number``, or its record ``NAME.json``, is something else's. Raises ``InputError`` where two were
+    given one name.
     """
     _refuse_twins(wishes)
     names = {number: name for number, name in kept.items() if wishes[number].asked in (None, name)}
@@ -124,14 +125,18 @@ def _settled(
             number
             for number, name in names.items()
             if any(claims[c] > 1 or c in folders for c in _claims(name, wishes[number]))
-            or any(held(number, path) for path in files_of(name, wishes[number].outputs).values())
+            or any(held(number, path) for path in _paths(name, wishes[number]))
         ]
     return names
 
 
 def _claims(name: str, wish: Wish) -> set[str]:
     """What nothing else may have: its files, and its record."""
-    return {key(path) for path in files_of(name, wish.outputs).values()} | {key(f"{name}.json")}
+    return {key(path) for path in _paths(name, wish)}
+
+
+def _paths(name: str, wish: Wish) -> list[str]:
+    return [*files_of(name, wish.outputs).values(), f"{name}.json"]
 
 
 def _refuse_twins(wishes: Sequence[Wish]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from decalage.app.batch.record import Record, Stamp
 from decalage.app.settings import Settings
 from decalage.errors import UsageError
 from decalage.sinks.captions import Show
+from decalage.store.files import sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,38 @@ def stamp_of(path: Path) -> Stamp | None:
     return Stamp(status.st_size, status.st_mtime_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """The files of a batch as they are; one that changes after its stamp was taken is read again later."""
+
+    stamps: Mapping[Path, Stamp | None]
+    digests: dict[Path, str] = field(default_factory=dict)
+    """Of those that had to be read."""
+
+    def is_moved(self, path: Path, record: Record) -> bool:
+        """Whether ``path`` is what ``record`` is of, which is not where it was. Reads what is as large."""
+        stamp = self.stamps[path]
+        if stamp is None or stamp.size != record.stamp.size or not _gone(record.source):
+            return False
+        try:
+            digest = self.digests.get(path) or sha256(path)
+        except OSError:
+            return False
+        self.digests[path] = digest
+        return digest == record.sha256
+
+
+def _gone(path: str) -> bool:
+    """Whether nothing has that name, as far as may be looked."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 def make_tasks(
     entries: Sequence[Entry], settings: Settings, forms: Forms, folder: ResultFolder
 ) -> list[Task]:
@@ -89,11 +122,12 @@ def make_tasks(
     entries = [each for each in entries if each.named or _relative(each.path, folder.path) not in holders]
     own = [asked(entry, settings) for entry in entries]
     outputs = [outputs_of(forms.forms, each.stream_options().targets, forms.show) for each in own]
-    names = _names(entries, own, outputs, folder)
+    now = _Now({entry.path: None if entry.lack else stamp_of(entry.path) for entry in entries})
+    names = _names(entries, own, outputs, folder, now)
     before = folder.records.of_source()
     tasks = []
     for entry, wanted, files, name in zip(entries, own, outputs, names, strict=True):
-        stamp = None if entry.lack else stamp_of(entry.path)
+        stamp = now.stamps[entry.path]
         known = (each.sha256 for each in before.get(str(entry.path), []) if each.stamp == stamp)
         tasks.append(
             Task(
@@ -104,7 +138,7 @@ def make_tasks(
                 outputs=files,
                 show=forms.show,
                 stamp=stamp,
-                sha256=next(known, None),
+                sha256=next(known, now.digests.get(entry.path)),
             )
         )
     return tasks
@@ -161,6 +195,7 @@ def _names(
     settings: Sequence[Settings],
     outputs: Sequence[tuple[Output, ...]],
     folder: ResultFolder,
+    now: _Now,
 ) -> list[str]:
     """The name of each result set, those that have one already as they are."""
     root = common_root(entries)
@@ -175,7 +210,8 @@ def _names(
         for entry, own, files in zip(entries, settings, outputs, strict=True)
     ]
     sources = {_relative(entry.path, folder.path) for entry in entries}
-    held = partial(_held, entries, folder.records.holders(), sources, folder.path)
+    holders = folder.records.holders() | {key(f"{each.name}.json"): each for each in folder.records}
+    held = partial(_held, entries, holders, sources, folder.path, now)
     return assign(wishes, _kept(wishes, entries, held, folder), held)
 
 
@@ -202,24 +238,22 @@ def _held(
     holders: Mapping[str, Record],
     sources: Container[str],
     root: Path,
+    now: _Now,
     number: int,
     path: str,
 ) -> bool:
-    """Whether ``path`` in ``root`` is something else than a result of entry ``number``.
+    """Whether ``path`` in ``root`` is something else than a result, or the record, of entry ``number``.
 
-    A file that is to be captioned, a result of another, or of nobody known. What a file left behind that is
-    gone, and was as large as this one, is taken for that of this one before it was moved.
+    A file that is to be captioned, of another, or of nobody known. What a file left behind that is gone is
+    that of one with the same content, which was moved.
     """
     if key(path) in sources:
         return True
     record = holders.get(key(path))
     if record is None:
-        return os.path.lexists(root / path)
+        return not path.endswith(".json") and os.path.lexists(root / path)
     source = entries[number].path
-    if record.source == str(source):
-        return False
-    stamp = stamp_of(source)
-    return Path(record.source).exists() or stamp is None or stamp.size != record.stamp.size
+    return record.source != str(source) and not now.is_moved(source, record)
 
 
 def _relative(path: Path, root: Path) -> str:
