@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+import signal
 import tempfile
 import threading
 from collections import Counter
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from decalage.app.batch.folder import ResultFolder
 from decalage.app.batch.outcome import Outcome
 from decalage.app.batch.plan import Task
+from decalage.app.batch.run import signals
 from decalage.app.batch.runner import Batch
 from decalage.errors import OutputError
 from decalage.testing.engines import FakeBlueprint, FakeRecognizer, Gate
@@ -329,6 +331,21 @@ def test_a_stop_ends_what_is_in_work_and_begins_nothing(tmp_path: Path) -> None:
         again = run(tmp_path / "out", [tmp_path / "in"], heard)
     assert heard.heard == {"c.wav": 1, "d.wav": 1}
     assert {each.state for each in again.values()} == {"done"}
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_that_the_program_was_started_to_ignore_ends_nothing(tmp_path: Path, name: str) -> None:
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with hearing() as heard:
+            batch = Batch([], ResultFolder(tmp_path), heard, Noted(), streams=lambda: 1)
+            with signals(batch) as came:
+                signal.raise_signal(number)
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+    assert came == []
 
 
 @pytest.mark.parametrize("how", ["twice", "at once"])

@@ -62,7 +62,7 @@ def caption_all(
             retries=retries,
             let_go=runtime.close,
         )
-        with _signals(work) as came:
+        with signals(work) as came:
             outcomes = work.run()
         return Ended(outcomes, watch.standing.wall_s, bool(came), work.fatal)
 
@@ -77,10 +77,14 @@ def streams_for(workers: int) -> int:
 
 
 @contextmanager
-def _signals(work: Batch) -> Iterator[list[int]]:
-    """Ctrl-C begins no file more, twice drops those in work, as do SIGTERM and a closed terminal at once."""
+def signals(work: Batch) -> Iterator[list[int]]:
+    """Ctrl-C begins no file more, twice drops those in work, as do SIGTERM and a closed terminal at once.
+
+    What this program was started to ignore, by ``nohup`` or in the background, it ignores.
+    """
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]  # Windows has no SIGHUP
+    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     came: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
