@@ -40,6 +40,8 @@ class Course:
     statistics: StreamStatistics | None = None
     sketched: list[float] = field(default_factory=list)
     """Stream clock when the recognition of a growing caption began."""
+    marks: list[str] = field(default_factory=list)
+    """What a trace would show."""
     behind: list[tuple[float, float]] = field(default_factory=list)
     """(stream clock, seconds behind) at each tick."""
 
@@ -73,6 +75,7 @@ def live_through(
         limits=limits or RuntimeOptions(),
         clock=clock,
         wake=lambda _: nothing(),
+        mark=lambda name, _: course.marks.append(name),
     )
     calls, waiting = EngineCalls(clock=clock), Schedule[Job]()
     work: tuple[Job, float, float, tuple[str, ...]] | None = None  # since and until when, degraded

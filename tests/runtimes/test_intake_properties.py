@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 from hypothesis import given
@@ -99,7 +101,7 @@ def asked(steps: list[tuple[str, int]]) -> list[int]:
 def test_what_a_live_source_feeds_comes_out_once_and_in_place_whatever_has_room(
     steps: list[tuple[str, int]], bound_s: float, on_disk: int
 ) -> None:
-    spill = SoundSpill(on_disk) if on_disk else None
+    spill = SoundSpill(on_disk, Path(tempfile.gettempdir())) if on_disk else None
     intake = Intake(bound_s, waits=False, clock=ManualClock(), spill=spill)
     out, captured = fed(intake, steps)
     dropped, uncaptured, sound = heard(out)
@@ -109,4 +111,21 @@ def test_what_a_live_source_feeds_comes_out_once_and_in_place_whatever_has_room(
     if bound_s == 30.0 or on_disk == 600_000:
         assert dropped == 0
     assert intake.statistics().peak_weight <= max(bound_s, 0.1) + 1e-6
+    intake.cancel()
+
+
+def test_the_oldest_sample_that_waits_is_known_behind_missing_sound_and_on_the_disk() -> None:
+    intake = Intake(
+        1.0, waits=False, clock=ManualClock(), spill=SoundSpill(600_000, Path(tempfile.gettempdir()))
+    )
+    assert intake.oldest is None
+    for first in (16_000, 1_000_000):
+        list(intake.accept(AudioChunk(first, SOUND[:24_000])))
+    assert intake.spilled
+    seen = []
+    while intake.oldest is not None:
+        seen.append(intake.oldest)
+        item = intake.take()
+        assert not isinstance(item, AudioChunk) or item.first == seen[-1]
+    assert sorted(set(seen)) == [*range(16_000, 40_000, 1_600), *range(1_000_000, 1_024_000, 1_600)]
     intake.cancel()

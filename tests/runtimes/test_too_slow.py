@@ -46,6 +46,7 @@ def test_drop_oldest_keeps_every_lag_under_its_bound_and_declares_the_rest(facto
     captions, gaps = course.of("caption"), course.of("gap")
     assert max(caption.lag for caption in captions) <= MAX_LAG_S
     assert all(gap.captured and gap.cause == "overload" for gap in gaps)
+    assert course.marks == ["gap"] * len(gaps)
     slow = [caption for caption in captions if caption.end < SLOW_S]
     assert len(slow) >= 0.8 * SLOW_S / 4 / (3 * factor / 4)  # four fifths of what such a machine can do
     assert not [gap for gap in gaps if gap.start > SLOW_S + MAX_LAG_S]

@@ -68,7 +68,7 @@ class Answers:
         """Sound that will not come takes an index too."""
         self.ledger.issue(missing)
         gap = Gap(missing.index, missing.start, missing.end, missing.cause, captured=missing.captured)
-        self._drop(gap, now)
+        self.settle(gap, now)
 
     def wants(self, job: Job) -> bool:
         """Whether ``job`` still waits for its answer."""
@@ -82,7 +82,7 @@ class Answers:
         if not self.wants(job) or self.overload.spares(utterance):
             return False
         if utterance.final and self.overload.too_late(utterance, now):
-            self._drop(Gap(utterance.index, utterance.start, utterance.end, "overload"), now)
+            self.settle(Gap(utterance.index, utterance.start, utterance.end, "overload"), now)
             return False
         self._foresight.start(utterance)
         return True
@@ -109,13 +109,10 @@ class Answers:
         if self._outbox.closed or self.ledger.is_answered(event.index):
             return False
         for ready in self.ledger.answer(self._foresight.settle(event), now):
+            if isinstance(ready, Gap) and self._mark is not None:
+                self._mark("gap", f"{self._name}: {ready.start:.1f}-{ready.end:.1f} s ({ready.cause})")
             self._outbox.put(ready)
         return True
-
-    def _drop(self, gap: Gap, now: float) -> None:
-        self.settle(gap, now)
-        if self._mark is not None:
-            self._mark("gap", f"{self._name}: {gap.start:.1f}-{gap.end:.1f} s ({gap.cause})")
 
     def look(self, now: float, behind_s: float) -> None:
         """The stream is so late; what is given up or taken back because of that is told."""

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import deque
 from collections.abc import Iterator
@@ -70,6 +71,13 @@ class Intake(Channel["AudioChunk | Missing | Flush"]):
     @property
     def idle(self) -> bool:
         return super().idle and not self._spilled
+
+    @property
+    def oldest(self) -> int | None:
+        """Number of the oldest sample that waits; None where there is none."""
+        with self._condition:
+            waiting = itertools.chain((item for item, _ in self._items), self._spilled)
+            return next((each.first for each in waiting if isinstance(each, AudioChunk | _Spilled)), None)
 
     @property
     def spilled(self) -> int:

@@ -236,8 +236,8 @@ class RuntimeStream:
     @property
     def behind_s(self) -> float:
         """How much longer than usual the oldest sound without an answer has waited for it, seconds."""
-        waiting_s = self.waiting_s
-        unheard = seconds(self._inbox.expected) - waiting_s if waiting_s else None
+        oldest = self._inbox.oldest
+        unheard = None if oldest is None else seconds(oldest)
         pending = [at for at in (self._answers.ledger.oldest_end, unheard, self.waits_from) if at is not None]
         return max(0.0, self.now() - min(pending) - USUAL_S) if pending else 0.0
 
