@@ -122,7 +122,7 @@ def test_the_oldest_sample_that_waits_is_known_behind_missing_sound_and_on_the_d
     for first in (16_000, 1_000_000):
         list(intake.accept(AudioChunk(first, SOUND[:24_000])))
     assert intake.spilled
-    seen = []
+    seen: list[int] = []
     while intake.oldest is not None:
         seen.append(intake.oldest)
         item = intake.take()
