@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,13 +86,27 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_set_that_cannot_be_put_into_its_place_is_none(tmp_path: Path) -> None:
-    (tmp_path / "week" / "talk.txt").mkdir(parents=True)
+    with ResultFolder(tmp_path) as folder:
+        folder.commit(made(folder, OLD), OLD)
+    (tmp_path / "week" / "talk.vtt").mkdir()
     with ResultFolder(tmp_path) as folder:
         with pytest.raises(OutputError, match="cannot write") as refused:
-            folder.commit(made(folder, OLD), OLD)
+            folder.commit(made(folder, NEW), NEW)
         assert isinstance(refused.value.__cause__, OSError)
+        assert held(folder, OLD)
+
+
+def test_it_waits_until_nothing_is_in_its_way(tmp_path: Path) -> None:
+    (tmp_path / "week" / "talk.vtt").mkdir(parents=True)
+    with ResultFolder(tmp_path) as folder, pytest.raises(OutputError, match="is a directory"):
+        folder.commit(made(folder, NEW), NEW)
     with ResultFolder(tmp_path) as folder:
-        assert len(folder.records) == 0
+        assert standing_files(tmp_path) == {}
+        assert [record.quality for record in folder.records] == ["incomplete"]
+    (tmp_path / "week" / "talk.vtt").rmdir()
+    with ResultFolder(tmp_path) as folder:
+        assert list(folder.records) == [NEW]
+        assert held(folder, NEW)
 
 
 @pytest.mark.parametrize(
@@ -140,18 +156,20 @@ class Killed(BaseException):
 
 
 class _Death:
-    """At the ``after``-th access to the disk from now on, and at each one after it, this thread is killed."""
+    """After ``left`` accesses to the disk from now on, at each one this thread is killed, or refused."""
 
     thread: int | None = None
     left = 0
     seen = 0
+    error: BaseException = Killed()
+    once = False
 
     def __call__(self, event: str, _arguments: tuple[object, ...]) -> None:
         if self.thread != threading.get_ident() or not event.startswith(("open", "os.", "shutil.")):
             return
         self.seen += 1
-        if self.seen > self.left:
-            raise Killed
+        if self.seen == self.left + 1 or (self.seen > self.left and not self.once):
+            raise self.error
 
 
 _death = _Death()
@@ -161,10 +179,18 @@ sys.addaudithook(_death)
 @contextmanager
 def killed(after: int) -> Iterator[None]:
     """What is inside ends at the access number ``after``; nothing is cleaned up by it."""
-    _death.seen, _death.left, _death.thread = 0, after, threading.get_ident()
+    with dying(after, Killed()):
+        yield
+
+
+@contextmanager
+def dying(after: int, error: BaseException, *, once: bool = False) -> Iterator[None]:
+    """``error`` is raised at the access number ``after``, and unless ``once`` at all that follow."""
+    _death.seen, _death.left, _death.error, _death.once = 0, after, error, once
+    _death.thread = threading.get_ident()
     try:
         yield
-    except Killed:
+    except (Killed, OSError, OutputError):
         pass
     finally:
         _death.thread = None
@@ -236,3 +262,46 @@ def test_a_kill_while_the_next_batch_mends_that_is_mended_by_the_one_after(tmp_p
                 (record,) = folder.records
                 assert held(folder, record), f"killed at {step}, then at {second}"
             second += 3
+
+
+def refused(path: Path, record: Record, *, after: int, once: bool = False) -> None:
+    """Put ``record`` into ``path`` while the disk fails, ``once`` or for good."""
+    with ResultFolder(path) as folder, dying(after, OSError(errno.EIO, "Input/output error"), once=once):
+        folder.commit(made(folder, record), record)
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_a_disk_that_fails_at_any_moment_leaves_a_set_that_the_next_batch_completes(
+    tmp_path: Path, once: bool
+) -> None:
+    outcomes = set()
+    for step in range(commit(tmp_path / "counted", NEW)):
+        path = tmp_path / str(step)
+        commit(path, OLD)
+        refused(path, NEW, after=step, once=once)
+        whole(path, OLD, NEW)
+        with ResultFolder(path) as folder:
+            (record,) = folder.records
+            assert held(folder, record), f"failed at access {step}"
+            assert list((path / ".decalage" / "work").iterdir()) == []
+            outcomes.add(record.sha256)
+    assert outcomes == {OLD.sha256, NEW.sha256}
+
+
+def test_of_two_sets_the_newer_stands_whatever_became_of_the_older(tmp_path: Path) -> None:
+    for step in range(commit(tmp_path / "counted", NEW)):
+        path = tmp_path / str(step)
+        commit(path, OLD)
+        refused(path, NEW, after=step)
+        in_the_way = path / "week" / "talk.txt"
+        in_the_way.unlink(missing_ok=True)
+        in_the_way.mkdir()
+        with ResultFolder(path) as folder:
+            last = replace(OLD, sha256="c" * 64, files={"jsonl": "week/talk.jsonl"})
+            folder.commit(made(folder, last), last)
+            in_the_way.rmdir()
+            assert held(folder, last), f"failed at access {step}"
+        with ResultFolder(path) as folder:
+            assert list(folder.records) == [last]
+            assert held(folder, last)
+            assert list((path / ".decalage" / "work").iterdir()) == []

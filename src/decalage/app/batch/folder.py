@@ -10,16 +10,19 @@
 A result set is made in a folder of its own under ``work``, synced to the disk, and described there by
 ``record.json``. From then on it counts: the record of the set before is taken away, the files are moved to
 their places, one by one, and the new record last. A batch that finds such a folder, for the one before it was
-killed, moves the rest; one without ``record.json`` was never whole and is deleted.
+killed or refused by the disk, moves the rest; one without ``record.json`` was never whole and is deleted.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +46,8 @@ class ResultFolder:
         self.path = path
         self._own = path / OWN
         self._lock: FileIO | None = None
+        self._unplaced: dict[str, Path] = {}
+        """Where each set is made that is whole and could not be put into its place."""
         self.records = Records()
 
     def __repr__(self) -> str:
@@ -53,12 +58,13 @@ class ResultFolder:
             (self._own / "work").mkdir(parents=True, exist_ok=True)
             self._lock = FileIO(self._own / "lock", "a")
             self._take()
-            for made in sorted((self._own / "work").iterdir()):
+            for made in sorted((self._own / "work").iterdir(), key=_finished):
                 self._recover(made)
         except OSError as error:
             self.close()
             raise refusal(self.path, error) from error
         self.read()
+        self._reserve()
         return self
 
     def __exit__(
@@ -75,7 +81,7 @@ class ResultFolder:
     def read(self) -> None:
         """Look at what is done. A record that cannot be read is none."""
         done = self._own / "done"
-        found = (_read(path) for path in sorted(done.rglob("*.json")))
+        found = (_read_if_able(path) for path in sorted(done.rglob("*.json")))
         self.records = Records(record for record in found if record is not None)
 
     def begin(self) -> Path:
@@ -90,20 +96,28 @@ class ResultFolder:
     def commit(self, made: Path, record: Record) -> None:
         """Put what was made into its place, and ``record`` after it; the other files of it are there.
 
-        What the set held before and holds no more is deleted. Raises ``OutputError``: there may be no such
-        set then, neither the new nor the old. From any thread, one a name at a time.
+        What the set held before and holds no more is deleted. Raises ``OutputError``: then the set before
+        stands, and where the new one was whole already, the next batch puts it into its place, or the rest
+        of it. From any thread, one a name at a time.
         """
         try:
             for path in made.iterdir():
                 _sync(path)
             _write(made / _RECORD, record.as_text())
+        except OSError as error:
+            self.drop(made)
+            raise refusal(self.path / record.name, error) from error
+        try:
+            self._supersede(made, record)
             self._place(made, record)
         except OSError as error:
-            shutil.rmtree(made, ignore_errors=True)
+            self._unplaced[record.name] = made
             raise refusal(self.path / record.name, error) from error
 
     def drop(self, made: Path) -> None:
-        """What was made is not wanted."""
+        """What was made is not wanted. Its record goes first: without, it is not whole."""
+        with suppress(OSError):
+            (made / _RECORD).unlink()
         shutil.rmtree(made, ignore_errors=True)
 
     def missing(self, record: Record) -> set[str]:
@@ -117,37 +131,66 @@ class ResultFolder:
             raise UsageError(f"another batch is at work in {self.path}; wait for it or name another folder")
 
     def _recover(self, made: Path) -> None:
-        """End what a batch before this one began; raises no error for a set that cannot be had."""
-        record = _read(made / _RECORD)
-        if record is not None:
-            try:
-                self._place(made, record)
-            except OSError as error:
-                logger.warning("%s was made and cannot be put into its place: %s", record.name, error)
-        shutil.rmtree(made, ignore_errors=True)
+        """End what a batch before this one began; what has no place now waits for the next."""
+        record = None
+        try:
+            record = _read(made / _RECORD)
+            if record is None:
+                self.drop(made)
+                return
+            self._supersede(made, record)
+            self._place(made, record)
+        except OSError as error:
+            name = made if record is None else record.name
+            logger.warning("%s was made and cannot be put into its place yet: %s", name, error)
+            if record is not None:
+                self._unplaced[record.name] = made
+
+    def _reserve(self) -> None:
+        """The names of sets that wait for their place are not free; what they are of is tried again."""
+        for made in self._unplaced.values():
+            record = _read_if_able(made / _RECORD)
+            if record is not None and self.records.named(record.name) is None:
+                self.records.add(replace(record, quality="incomplete"))
+
+    def _supersede(self, made: Path, record: Record) -> None:
+        """An older set of that name waits for its place no more; what is there of it will be deleted."""
+        older = self._unplaced.pop(record.name, None)
+        if older is None:
+            return
+        begun = (_read(older / _BEFORE), _read(older / _RECORD))
+        files = {suffix: path for each in begun if each for suffix, path in each.files.items()}
+        _write(made / _BEFORE, replace(record, files=files).as_text())
+        self.drop(older)
 
     def _place(self, made: Path, record: Record) -> None:
         """Each step may be the last, and may have been done."""
         done = self._own / "done" / f"{record.name}.json"
         done.parent.mkdir(parents=True, exist_ok=True)
+        for path in record.files.values():
+            self._make_way(self.path / path)
         if done.exists():
             done.replace(made / _BEFORE)
             _sync(done.parent)
         before = _read(made / _BEFORE)
         kept = set(record.files.values())
         for path in () if before is None else before.files.values():
-            if path not in kept:
+            if path not in kept and not (self.path / path).is_dir():
                 (self.path / path).unlink(missing_ok=True)
         places = dict(_moves(made, record.files))
         for source, path in places.items():
-            target = self.path / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source.replace(target)
-        for folder in {(self.path / path).parent for path in places.values()} | {done.parent}:
+            source.replace(self.path / path)
+        for folder in {(self.path / path).parent for path in record.files.values()} | {done.parent}:
             _sync(folder)
         (made / _RECORD).replace(done)
         _sync(done.parent)
         shutil.rmtree(made, ignore_errors=True)
+
+    def _make_way(self, target: Path) -> None:
+        """What can be known to be in the way is found before anything is moved. Raises ``OSError``."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
 
 
 def made_file(folder: Path, suffix: str) -> Path:
@@ -163,6 +206,14 @@ def refusal(path: Path, error: OSError) -> OutputError:
     return OutputError(f"cannot write {path}: {(error.strerror or str(error)).lower()}")
 
 
+def _finished(made: Path) -> int:
+    """When its record was written, so that the newer of two sets of a name comes last."""
+    try:
+        return (made / _RECORD).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _moves(folder: Path, files: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     for suffix, path in files.items():
         if made_file(folder, suffix).exists():
@@ -170,9 +221,17 @@ def _moves(folder: Path, files: Mapping[str, str]) -> Iterator[tuple[Path, str]]
 
 
 def _read(path: Path) -> Record | None:
+    """None: there is no record, or not as it was written. Raises ``OSError`` where it cannot be told."""
     try:
         return read_record(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+def _read_if_able(path: Path) -> Record | None:
+    try:
+        return _read(path)
+    except OSError:
         return None
 
 
