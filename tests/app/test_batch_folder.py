@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from decalage.app.batch.folder import ResultFolder, made_file
 from decalage.app.batch.record import Record, Records, read_record
@@ -121,6 +124,10 @@ def test_it_waits_until_nothing_is_in_its_way(tmp_path: Path) -> None:
         OLD.as_text().replace('"done"', '"perfect"'),
         OLD.as_text().replace('"week/talk.txt"', '"../../talk.txt"'),
         OLD.as_text().replace('"week/talk.txt"', '"/etc/passwd"'),
+        OLD.as_text().replace('"week/talk.txt"', '"week/other.txt"'),
+        OLD.as_text().replace("talk", "talk\\u0000"),
+        OLD.as_text().replace('"captions": 3', '"captions": "3"'),
+        OLD.as_text().replace('"settings": {}', '"settings": ' + "[" * 100_000),
         OLD.as_text().replace('"audio_s": 60.0', '"audio_s": "60"'),
         OLD.as_text().replace('"sha256"', '"sha512"'),
     ],
@@ -133,6 +140,81 @@ def test_a_record_that_is_not_as_it_was_written_is_none(tmp_path: Path, text: st
     (tmp_path / ".decalage" / "done" / "week" / "talk.json").write_text(text)
     with ResultFolder(tmp_path) as folder:
         assert len(folder.records) == 0
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(max_size=5), each, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(json.loads(OLD.as_text()))), json_values, max_size=4))
+def test_whatever_a_record_says_its_files_have_its_name(changed: dict[str, object]) -> None:
+    record = read_record(json.dumps({**json.loads(OLD.as_text()), **changed}))
+    if record is not None:
+        assert record.files == {suffix: f"{record.name}.{suffix}" for suffix in record.files}
+        assert ".." not in Path(record.name).parts
+
+
+def set_aside(folder: Path, record: Record) -> Path:
+    """A set of ``record`` as a batch leaves it that was killed."""
+    waiting = folder / ".decalage" / "work" / record.sha256[0]
+    waiting.mkdir(parents=True)
+    for suffix in record.files:
+        made_file(waiting, suffix).write_text("hostile")
+    (waiting / "record.json").write_text(record.as_text())
+    return waiting
+
+
+@pytest.mark.parametrize("link", ["week", ".decalage/done/week"])
+@pytest.mark.parametrize("kind", ["waiting", "before"])
+def test_a_folder_of_somebody_else_changes_nothing_outside_it(tmp_path: Path, link: str, kind: str) -> None:
+    home, got = tmp_path / "home", tmp_path / "got"
+    home.mkdir()
+    for name in ("talk.txt", "talk.srt", "talk.json"):
+        (home / name).write_text("mine")
+    with ResultFolder(got) as folder:
+        if kind == "before":
+            folder.commit(made(folder, OLD), OLD)
+    if kind == "before":
+        (got / link).rename(tmp_path / "was here")
+    (got / link).parent.mkdir(exist_ok=True)
+    (got / link).symlink_to(home)
+    before = standing_files(home)
+    if kind == "waiting":
+        set_aside(got, OLD)
+    with ResultFolder(got) as folder:
+        with pytest.raises(OutputError, match="a link leads out of the folder"):
+            folder.commit(made(folder, NEW), NEW)
+        other = record_of("other")
+        folder.commit(made(folder, other), other)
+        assert standing_files(home) == before
+
+
+@pytest.mark.parametrize("name", ["", "work", "done", "lock"])
+def test_links_where_this_program_deletes_are_refused(tmp_path: Path, name: str) -> None:
+    home, link = tmp_path / "home", tmp_path / "got" / ".decalage" / name
+    set_aside(home, OLD)
+    link.parent.mkdir(parents=True)
+    link.symlink_to(home)
+    before = standing_files(home), sorted(home.rglob("*"))
+    with pytest.raises(OutputError, match="is a link; delete it"), ResultFolder(tmp_path / "got"):
+        pass
+    assert (standing_files(home), sorted(home.rglob("*"))) == before
+
+
+def test_links_in_a_set_that_waits_are_not_written_through(tmp_path: Path) -> None:
+    mine = tmp_path / "home" / "record.json"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    got = tmp_path / "got"
+    (got / "week" / "talk.srt").mkdir(parents=True)
+    set_aside(got, OLD)
+    (set_aside(got, NEW) / "before.part").symlink_to(mine)
+    (got / ".decalage" / "work" / "z").symlink_to(mine.parent)
+    with ResultFolder(got):
+        assert mine.read_text() == "mine"
 
 
 def test_a_record_survives_names_that_are_no_unicode() -> None:

@@ -54,6 +54,7 @@ class ResultFolder:
         return f"<ResultFolder {self.path} {self.records!r}>"
 
     def __enter__(self) -> ResultFolder:
+        self._refuse_links()
         try:
             (self._own / "work").mkdir(parents=True, exist_ok=True)
             self._lock = FileIO(self._own / "lock", "a")
@@ -130,8 +131,16 @@ class ResultFolder:
             self.close()
             raise UsageError(f"another batch is at work in {self.path}; wait for it or name another folder")
 
+    def _refuse_links(self) -> None:
+        """What this program keeps for itself it deletes as it likes; elsewhere that would be somebody's."""
+        for path in (self._own, *(self._own / name for name in ("work", "done", "lock"))):
+            if path.is_symlink():
+                raise OutputError(f"cannot write {self.path}: {path} is a link; delete it")
+
     def _recover(self, made: Path) -> None:
         """End what a batch before this one began; what has no place now waits for the next."""
+        if made.is_symlink():
+            return
         record = None
         try:
             record = _read(made / _RECORD)
@@ -166,17 +175,17 @@ class ResultFolder:
     def _place(self, made: Path, record: Record) -> None:
         """Each step may be the last, and may have been done."""
         done = self._own / "done" / f"{record.name}.json"
-        done.parent.mkdir(parents=True, exist_ok=True)
-        for path in record.files.values():
-            self._make_way(self.path / path)
+        for target in (done, *(self.path / path for path in record.files.values())):
+            self._make_way(target)
         if done.exists():
             done.replace(made / _BEFORE)
             _sync(done.parent)
         before = _read(made / _BEFORE)
         kept = set(record.files.values())
         for path in () if before is None else before.files.values():
-            if path not in kept and not (self.path / path).is_dir():
-                (self.path / path).unlink(missing_ok=True)
+            target = self.path / path
+            if path not in kept and self._holds(target) and not target.is_dir():
+                target.unlink(missing_ok=True)
         places = dict(_moves(made, record.files))
         for source, path in places.items():
             source.replace(self.path / path)
@@ -188,9 +197,16 @@ class ResultFolder:
 
     def _make_way(self, target: Path) -> None:
         """What can be known to be in the way is found before anything is moved. Raises ``OSError``."""
+        if not self._holds(target):
+            raise PermissionError(errno.EACCES, "a link leads out of the folder", str(target))
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+
+    def _holds(self, target: Path) -> bool:
+        """Whether ``target`` is in this folder, wherever links on the way to it lead."""
+        root, folder = (os.path.realpath(each) for each in (self.path, target.parent))
+        return Path(folder).is_relative_to(root)
 
 
 def made_file(folder: Path, suffix: str) -> Path:
@@ -238,6 +254,7 @@ def _read_if_able(path: Path) -> Record | None:
 def _write(path: Path, text: str) -> None:
     """``path`` is there only when all of it is."""
     part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)  # it may be a link
     part.write_text(text, "utf-8")
     _sync(part)
     part.replace(path)

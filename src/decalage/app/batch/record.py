@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import PurePath
@@ -12,6 +13,8 @@ from decalage.app.batch.naming import key
 
 _FORM = 1
 """A record of another form is none."""
+
+_SUFFIX = re.compile(r"[\w-]+(\.[\w-]+)?")
 
 Quality: TypeAlias = Literal["done", "damaged", "incomplete"]
 """``damaged``: the file decodes no further, all that does is captioned. ``incomplete``: some speech failed,
@@ -73,27 +76,36 @@ def read_record(text: str) -> Record | None:
         known = {field.name for field in fields(Record)}
         given = {name: value for name, value in body.items() if name in known}
         record = Record(**{**given, "stamp": Stamp(**body["stamp"])})
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
     return record if _sane(record) else None
 
 
 def _sane(record: Record) -> bool:
+    """Whether all that is made use of is what it should be: the folder may be somebody else's."""
     texts = (record.name, record.source, record.sha256, record.fingerprint)
-    numbers = (record.audio_s, record.began, record.ended, record.stamp.size, record.stamp.changed_ns)
+    perhaps = (record.show, record.error, record.taken_from)
+    counts = (record.captions, record.failures, record.rejected, record.stamp.size, record.stamp.changed_ns)
+    times = (record.audio_s, record.began, record.ended)
     return (
         all(isinstance(each, str) for each in texts)
-        and all(isinstance(each, int | float) for each in numbers)
+        and all(each is None or isinstance(each, str) for each in perhaps)
+        and all(isinstance(each, int) for each in counts)
+        and all(isinstance(each, int | float) for each in times)
         and record.quality in get_args(Quality)
+        and _inside(record.name)
         and isinstance(record.files, dict)
-        and all(isinstance(path, str) and _inside(path) for path in (record.name, *record.files.values()))
+        and all(
+            _SUFFIX.fullmatch(suffix) and path == f"{record.name}.{suffix}"
+            for suffix, path in record.files.items()
+        )
     )
 
 
 def _inside(path: str) -> bool:
     """Whether ``path`` leads to a place inside the folder that it is joined to."""
     parts = PurePath(path).parts
-    return bool(parts) and not PurePath(path).is_absolute() and ".." not in parts
+    return bool(parts) and not PurePath(path).is_absolute() and ".." not in parts and "\0" not in path
 
 
 class Records:
