@@ -43,6 +43,29 @@ def test_a_pattern_reaches_into_folders_and_is_refused_where_nothing_matches(tmp
         found(tmp_path, "*.ogg")
 
 
+@pytest.mark.parametrize("pattern", ["**/*.mkv", "*/*", "*", "o*/*.mkv"])
+def test_a_pattern_does_not_reach_into_the_results(tmp_path: Path, pattern: str) -> None:
+    touch(tmp_path, "in/a.mkv", "out/b.mkv", "out/c/d.mkv", "other/e.mkv")
+    assert not [path for path in found(tmp_path, pattern) if path.startswith("out")]
+
+
+def test_a_pattern_that_begins_in_the_results_is_what_it_says(tmp_path: Path) -> None:
+    touch(tmp_path, "out/b.mkv", "out/c/d.mkv")
+    assert found(tmp_path, "out/*.mkv") == ["out/b.mkv"]
+    assert found(tmp_path, "out/c/*") == ["out/c/d.mkv"]
+
+
+def test_a_file_is_named_by_its_name_alone(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav", "b.wav", "c/d.wav")
+    given = [str(tmp_path / each) for each in ("a.wav", "*.wav", "c")]
+    entries = gather(given, [], results=tmp_path / "out")
+    assert {each.path.name: each.named for each in entries} == {
+        "a.wav": True,
+        "b.wav": False,
+        "d.wav": False,
+    }
+
+
 def test_a_name_with_the_marks_of_a_pattern_is_a_file_first(tmp_path: Path) -> None:
     touch(tmp_path, "talk [1].wav", "talk 1.wav")
     assert found(tmp_path, "talk [1].wav") == ["talk [1].wav"]

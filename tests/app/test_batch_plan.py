@@ -261,6 +261,17 @@ def test_results_beside_the_files_touch_none_of_them(tmp_path: Path) -> None:
     assert names == ["talk.mkv", "talk.srt"]
 
 
+@pytest.mark.parametrize("pattern", ["**/*.mkv", "out/*", "out/*.mkv", "*"])
+def test_a_pattern_finds_no_result(tmp_path: Path, pattern: str) -> None:
+    recording(tmp_path / "talk.mkv", 1)
+    with ResultFolder(tmp_path / "out") as folder:
+        (task,) = tasks_for(folder, [tmp_path / "talk.mkv"], forms=("mkv",))
+        done(folder, task)
+        (folder.path / "notes.mkv").write_text("not a result")
+        names = {each.path.name for each in tasks_for(folder, [tmp_path / pattern], forms=("mkv",))}
+    assert names == ({"notes.mkv"} if pattern.startswith("out") else {"talk.mkv"})
+
+
 def test_a_folder_gives_what_has_sound_and_what_promised_it(tmp_path: Path) -> None:
     recording(tmp_path / "in" / "good.wav", 1, 2)
     recording(tmp_path / "in" / "sound without an ending", 3)

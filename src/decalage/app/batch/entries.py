@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from decalage.errors import InputError, UsageError, one_line
@@ -23,7 +23,7 @@ class Entry:
     place: str
     """Where it was asked for, for messages."""
     named: bool = True
-    """False: found in a folder. What has no sound is left out then."""
+    """False: found in a folder or by a pattern. What has no sound is left out then."""
     source: str | None = None
     """The language spoken; None: as for all."""
     targets: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ def _entries(given: str, results: Path) -> Iterator[Entry]:
         what = "standard input" if given == "-" else given
         raise UsageError(f"{what} is no file: download it first, or use decalage translate")
     path = Path(given)
-    if path.is_dir() or path.exists():
+    if path.exists():
         yield from _found(path, path if path.is_dir() else path.parent, given, results)
         return
     if not glob.has_magic(given):
@@ -84,8 +84,10 @@ def _entries(given: str, results: Path) -> Iterator[Entry]:
     matches = sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - of any root, with ** that links end
     if not matches:
         raise InputError(f"nothing matches {given}")
+    root = absolute(_fixed(given))
     for match in matches:
-        yield from _found(Path(match), _fixed(given), given, results)
+        if root.is_relative_to(results) or not absolute(Path(match)).is_relative_to(results):
+            yield from (replace(each, named=False) for each in _found(Path(match), root, given, results))
 
 
 def _fixed(pattern: str) -> Path:
