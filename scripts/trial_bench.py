@@ -108,6 +108,8 @@ class Bench:
             for piece in found:
                 stream = runtime.run(Played(piece.samples), self.options("max"))
                 piece.unharmed = [event for event in stream if isinstance(event, Caption)]
+                if not piece.unharmed:
+                    raise SystemExit("nothing is heard in an undisturbed run: nothing can be compared with it")
         return found
 
     def live(self, piece: Piece) -> list[Caption]:

@@ -271,11 +271,12 @@ class RayRuntime(StagedRuntime):
             fleet.close()
 
     def _let_go(self) -> None:
-        until = SystemClock().now() + START_LIMIT_S  # their actors are killed: it takes no time
+        clock = SystemClock()
+        until = clock.now() + START_LIMIT_S  # their actors are killed: it takes no time
         for fleet in self._fleets:
             fleet.join(until)
         if self._watch is not None:
-            self._watch.join()
+            self._watch.join(max(0.0, until - clock.now()))  # a head that does not answer holds it up
         if self._connection is not None:
             release(self._connection)
 
