@@ -12,6 +12,7 @@ import pytest
 from decalage.app.batch.entries import Entry, common_root, gather
 from decalage.app.batch.lists import read_list
 from decalage.errors import DecalageError, InputError, UsageError
+from tests.app.batch_kit import refuse
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -88,6 +89,40 @@ def test_a_file_given_in_several_ways_is_one(tmp_path: Path) -> None:
 def test_what_is_no_file_is_refused(tmp_path: Path, given: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         gather([given], [], results=tmp_path)
+
+
+def test_what_may_not_be_looked_at_is_refused_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match="file name too long"):
+        found(tmp_path, "a" * 300)
+    with pytest.raises(InputError, match="nothing matches"):
+        found(tmp_path, f"{'a' * 300}*")
+    touch(tmp_path, "closed/a.wav")
+    refuse(monkeypatch, tmp_path / "closed")
+    with pytest.raises(InputError, match=r"a\.wav cannot be looked into: permission denied"):
+        found(tmp_path, "closed/a.wav")
+
+
+def test_a_file_that_may_not_be_looked_at_is_told_of_and_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "a.wav", "closed/b.wav")
+    refuse(monkeypatch, tmp_path / "closed")
+    entries = gather([str(tmp_path)], [], results=tmp_path / "out")
+    assert {entry.path.name: entry.lack for entry in entries} == {
+        "a.wav": None,
+        "b.wav": "cannot be looked into: permission denied",
+    }
+
+
+def test_a_pattern_may_go_up_again(tmp_path: Path) -> None:
+    touch(tmp_path, "a/x/c.mp4", "b/d.mp4", "e.mp4")
+    given = [str(tmp_path / each) for each in ("a/*/../../b/*.mp4", "a/*/../../*.mp4")]
+    entries = gather(given, [], results=tmp_path / "out")
+    assert [each.path.relative_to(tmp_path).as_posix() for each in entries] == ["b/d.mp4", "e.mp4"]
+    assert common_root(entries) == tmp_path
+    assert all(each.path.is_relative_to(each.root) for each in entries)
 
 
 def test_nothing_to_do_is_refused(tmp_path: Path) -> None:

@@ -38,12 +38,15 @@ def gather(given: Sequence[str], rows: Iterable[Entry], *, results: Path) -> lis
     """Each file once, in the order given, those of a folder by name, then ``rows``.
 
     Hidden files are not found, nor what lies in the folder of the ``results``. Raises ``InputError`` for a
-    name that is not there, ``UsageError`` for what is no file.
+    name that is not there or may not be looked at, ``UsageError`` for what is no file.
     """
     entries: dict[object, Entry] = {}
     for each in given:
-        for entry in _entries(each, absolute(results)):
-            entries.setdefault(_told(entry), entry)
+        try:
+            for entry in _entries(each, absolute(results)):
+                entries.setdefault(_told(entry), entry)
+        except OSError as error:
+            raise InputError(f"{each} {_lack(error)}") from error
     for entry in rows:
         entries.setdefault(_told(entry), entry)
     if not entries:
@@ -76,10 +79,11 @@ def _entries(given: str, results: Path) -> Iterator[Entry]:
         what = "standard input" if given == "-" else given
         raise UsageError(f"{what} is no file: download it first, or use decalage translate")
     path = Path(given)
-    if path.exists():
+    pattern = glob.has_magic(given)
+    if os.path.exists(given) if pattern else path.exists():  # noqa: PTH110 - a pattern may be longer than names
         yield from _found(path, path if path.is_dir() else path.parent, given, results)
         return
-    if not glob.has_magic(given):
+    if not pattern:
         raise InputError(f"{given} does not exist; check the name")
     matches = sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - of any root, with ** that links end
     if not matches:
@@ -91,7 +95,7 @@ def _entries(given: str, results: Path) -> Iterator[Entry]:
 
 
 def _fixed(pattern: str) -> Path:
-    """The folder that every match of ``pattern`` is in."""
+    """The folder that every match of ``pattern`` is in, unless it goes up again."""
     parts: list[str] = []
     for part in Path(pattern).parts[:-1]:
         if glob.has_magic(part):
@@ -102,6 +106,8 @@ def _fixed(pattern: str) -> Path:
 
 def _found(path: Path, root: Path, place: str, results: Path) -> Iterator[Entry]:
     path, root = absolute(path), absolute(root)
+    if not path.is_relative_to(root):
+        root = path.parent
     if path.is_dir():
         yield from _walked(path, root, place, results)
     elif path.is_file():
@@ -119,8 +125,15 @@ def _walked(folder: Path, root: Path, place: str, results: Path) -> Iterator[Ent
         )
         for name in sorted(files):
             path = inside / name
-            if not name.startswith(".") and path.is_file():
-                yield Entry(path=path, root=root, place=place, named=False)
-    for error in closed:
-        lack = f"cannot be looked into: {one_line(error.strerror or error).lower()}"
-        yield Entry(path=absolute(Path(error.filename)), root=root, place=place, lack=lack)
+            try:
+                if not name.startswith(".") and path.is_file():
+                    yield Entry(path=path, root=root, place=place, named=False)
+            except OSError as error:
+                closed.append(error)
+    for refused in closed:
+        path = absolute(Path(refused.filename))
+        yield Entry(path=path, root=root, place=place, named=False, lack=_lack(refused))
+
+
+def _lack(error: OSError) -> str:
+    return f"cannot be looked into: {one_line(error.strerror or error).lower()}"

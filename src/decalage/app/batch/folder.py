@@ -54,8 +54,8 @@ class ResultFolder:
         return f"<ResultFolder {self.path} {self.records!r}>"
 
     def __enter__(self) -> ResultFolder:
-        self._refuse_links()
         try:
+            self._refuse_links()
             (self._own / "work").mkdir(parents=True, exist_ok=True)
             self._lock = FileIO(self._own / "lock", "a")
             self._take()
@@ -80,9 +80,12 @@ class ResultFolder:
             lock.close()
 
     def read(self) -> None:
-        """Look at what is done. A record that cannot be read is none."""
-        done = self._own / "done"
-        found = (_read_if_able(path) for path in sorted(done.rglob("*.json")))
+        """Look at what is done. A record that cannot be read is none. Raises ``OutputError``."""
+        try:
+            paths = sorted((self._own / "done").rglob("*.json"))
+        except OSError as error:
+            raise refusal(self.path, error) from error
+        found = (_read_if_able(path) for path in paths)
         self.records = Records(record for record in found if record is not None)
 
     def begin(self) -> Path:
