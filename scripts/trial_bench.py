@@ -109,7 +109,7 @@ class Bench:
                 stream = runtime.run(Played(piece.samples), self.options("max"))
                 piece.unharmed = [event for event in stream if isinstance(event, Caption)]
                 if not piece.unharmed:
-                    raise SystemExit("nothing is heard in an undisturbed run: nothing can be compared with it")
+                    raise SystemExit("an undisturbed run heard nothing: there is nothing to compare with")
         return found
 
     def live(self, piece: Piece) -> list[Caption]:
