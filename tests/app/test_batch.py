@@ -90,6 +90,20 @@ def test_a_folder_in_use_is_refused(capsys: pytest.CaptureFixture[str], tmp_path
     assert "another batch is at work" in error
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize(("name", "code"), [("broken.mp3", 1), ("notes.txt", 2)])
+def test_a_report_that_cannot_be_written_hides_nothing_else(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, code: int
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_text("not a sound")
+    ended, _, error = told(capsys, tmp_path / "in", "-o", tmp_path / "out", "--report", "/dev/full")
+    assert ended == code
+    assert "results in" in error
+    assert "decalage: cannot write /dev/full: the disk is full" in error
+    assert ("failed: " in error) == (code == 1)
+
+
 def test_a_dry_run_writes_nothing_and_tells_files_and_hours(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

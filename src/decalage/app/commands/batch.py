@@ -31,7 +31,7 @@ from decalage.app.directions import find_directions
 from decalage.app.options import NamesType, config_option
 from decalage.app.outputs import WRITTEN, tells_words
 from decalage.app.settings import Settings, overcommitted, unheard_terms
-from decalage.errors import ModelMissingError, UsageError
+from decalage.errors import ModelMissingError, OutputError, UsageError
 from decalage.sinks.captions import Show
 from decalage.sinks.output import TextOutput, check_writable, write_whole
 
@@ -230,13 +230,13 @@ def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings,
         wall_s=ended.wall_s,
         interrupted=ended.interrupted,
     )
-    _write(wanted.report, json.dumps(report, ensure_ascii=False, indent=1))
     tell_end(outcomes, ended.wall_s, folder.path)
+    unwritten = _write(wanted.report, json.dumps(report, ensure_ascii=False, indent=1))
     if ended.fatal is not None:
         raise ended.fatal
     if ended.interrupted:
         return INTERRUPTED
-    return 0 if all(each.good for each in outcomes) else 1
+    return unwritten if all(each.good for each in outcomes) else 1
 
 
 def _done(task: Task, folder: ResultFolder) -> Outcome | None:
@@ -269,13 +269,18 @@ def _looked(tasks: Sequence[Task]) -> Looked:
     return looked
 
 
-def _write(path: str | None, text: str) -> None:
-    if path is None:
-        return
-    if path != "-":
-        write_whole(path, text + "\n")
-    elif sys.stdout is not None:
-        TextOutput(sys.stdout, "standard output").line(text)
+def _write(path: str | None, text: str) -> int:
+    """The exit code of what could not be written, which is told."""
+    try:
+        if path not in (None, "-"):
+            write_whole(str(path), text + "\n")
+        elif path == "-" and sys.stdout is not None:
+            TextOutput(sys.stdout, "standard output").line(text)
+    except OutputError as error:
+        if error.exit_code:
+            _tell(str(error))
+        return error.exit_code
+    return 0
 
 
 def _tell(message: str) -> None:
