@@ -134,6 +134,61 @@ def test_results_that_cannot_be_used_are_made_again(tmp_path: Path) -> None:
     assert work_left(tmp_path / "out") == []
 
 
+def broken(folder: Path) -> None:
+    """A set of results in ``folder`` can neither be used nor be told from one that can."""
+    (folder / "a.jsonl").write_text("not as it was written\n")
+    (folder / "a.srt").unlink()
+
+
+def test_results_that_cannot_be_used_are_not_made_again_after_a_stop(tmp_path: Path) -> None:
+    recording(tmp_path / "in" / "a.wav", 1)
+    with hearing() as heard:
+        run(tmp_path / "out", [tmp_path / "in"], heard)
+        broken(tmp_path / "out")
+        with ResultFolder(tmp_path / "out") as folder:
+            batch = Batch(tasks_for(folder, [tmp_path / "in"]), folder, heard, Noted(), streams=lambda: 1)
+            batch.stop()
+            outcomes = batch.run()
+    assert [each.state for each in outcomes] == ["left"]
+    assert heard.heard == {"a.wav": 1}
+
+
+def test_of_files_whose_results_cannot_be_used_one_is_heard(tmp_path: Path) -> None:
+    first = recording(tmp_path / "in" / "a.wav", 1)
+    with hearing() as heard:
+        run(tmp_path / "out", [tmp_path / "in"], heard)
+        broken(tmp_path / "out")
+        for name in ("b.wav", "c.wav"):
+            shutil.copy(first, tmp_path / "in" / name)
+        outcomes = run(tmp_path / "out", [tmp_path / "in"], heard, streams=3)
+    assert Counter(each.how for each in outcomes.values()) == {"captioned": 1, "reused": 2}
+    assert sum(heard.heard.values()) == 2
+    there = standing_files(tmp_path / "out")
+    assert there["a.srt"] == there["b.srt"] == there["c.srt"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_is_full_of_copies_ends_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    first = recording(tmp_path / "in" / "a.wav", 1)
+
+    def full(_source: Path, target: Path) -> None:
+        raise OSError(number, "No space left on device", str(target))
+
+    with hearing() as heard:
+        run(tmp_path / "out", [tmp_path / "in"], heard)
+        shutil.copy(first, tmp_path / "in" / "b.wav")
+        monkeypatch.setattr(shutil, "copyfile", full)
+        with ResultFolder(tmp_path / "out") as folder:
+            batch = Batch(tasks_for(folder, [tmp_path / "in"]), folder, heard, Noted(), streams=lambda: 1)
+            outcomes = batch.run()
+    assert str(batch.fatal) == f"cannot write {tmp_path / 'out'}: no space left on device"
+    assert [each.state for each in outcomes] == ["done", "left"]
+    assert heard.heard == {"a.wav": 1}
+    assert work_left(tmp_path / "out") == []
+
+
 def test_one_content_under_several_names_is_heard_once(tmp_path: Path) -> None:
     first = recording(tmp_path / "in" / "a.wav", 1)
     for name in ("b.wav", "c.wav"):

@@ -73,7 +73,8 @@ def caption(
 ) -> Attempt:
     """Try to caption ``task``; what is made waits to be committed.
 
-    Raises ``GivenUpError`` where it ended early, ``OutputError`` where nothing can be written any more.
+    Raises ``GivenUpError`` where it ended early, ``OutputError`` or ``OSError`` where nothing can be written
+    any more.
     """
     made = folder.begin()
     try:

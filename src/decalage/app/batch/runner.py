@@ -30,7 +30,7 @@ from decalage.app.batch.jobs import Examined, GivenUpError, Watch, caption, exam
 from decalage.app.batch.outcome import How, Outcome, State
 from decalage.app.batch.plan import Reuse, Task, find_reuse
 from decalage.app.batch.record import Record
-from decalage.app.batch.work import Attempt, Hearing, failed, full
+from decalage.app.batch.work import Attempt, Hearing, failed, full, no_room
 from decalage.errors import MalformedEventError, OutputError
 from decalage.flow.stopping import StopSignal
 from decalage.runtimes.workers import WorkerPool
@@ -156,17 +156,22 @@ class Batch:
         if reuse.whole and is_of(reuse.record, task):
             self._end(number, done_before(task, reuse.record))
             return
-        then = partial(self._reused, how="before" if reuse.whole else "reused")
+        then = partial(self._reused, reuse=reuse)
         self._submit(number, partial(remake, task, reuse, self._folder), then)
 
-    def _reused(self, number: int, found: Record | BaseException, *, how: How) -> None:
+    def _reused(self, number: int, found: Record | BaseException, *, reuse: Reuse) -> None:
+        records = self._folder.records
         if isinstance(found, Record):
-            self._folder.records.add(found)
+            records.add(found)
+            how: How = "before" if reuse.whole else "reused"
             self._end(number, done_before(self._tasks[number], found, how))
         elif isinstance(found, MalformedEventError | OSError | OutputError) and not full(found):
             path = self._tasks[number].path
-            logger.warning("%s is captioned, for what was there could not be used: %s", path, found)
-            self._caption(number)
+            logger.warning("%s is looked at again, for what was there could not be used: %s", path, found)
+            if records.named(reuse.record.name) == reuse.record:  # it may have been made anew meanwhile
+                records.remove(reuse.record.name)
+            self._waiting.appendleft(number)
+            self._release(number)
         else:
             self._failed(number, found)
 
@@ -226,8 +231,8 @@ class Batch:
         """Results could not be made, or not be put into their place: trying again is of no use."""
         if isinstance(error, GivenUpError):
             self._release(number)
-        elif isinstance(error, OutputError) and full(error):
-            self.fatal = self.fatal or error
+        elif full(error):
+            self.fatal = self.fatal or no_room(error, self._folder.path)
             self._drop_all()
         else:
             self._end(number, self._outcome(number, failed(error), "failed"))

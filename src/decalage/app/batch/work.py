@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from decalage.app.batch.fingerprint import program
+from decalage.app.batch.folder import refusal
 from decalage.app.batch.plan import Task, stamp_of
 from decalage.app.batch.record import Quality, Record
 from decalage.app.batch.reuse import open_sink
@@ -118,7 +119,7 @@ def hear(
 def attempt(task: Task, digest: str, made: Path, hearing: Hearing, moved: Moved) -> Attempt:
     """Caption ``task``, whose content is ``digest``. What went wrong is told in what is given.
 
-    Raises ``OutputError`` where nothing can be written any more.
+    Raises ``OutputError`` or ``OSError`` where nothing can be written any more.
     """
     began, clock = time.time(), time.monotonic()
     try:
@@ -185,8 +186,16 @@ def make_record(
 
 def full(error: BaseException) -> bool:
     """Whether ``error`` says that nothing can be written any more."""
-    cause = error.__cause__ if isinstance(error, OutputError) else None
+    cause = error.__cause__ if isinstance(error, OutputError) else error
     return isinstance(cause, OSError) and cause.errno in _FULL
+
+
+def no_room(error: BaseException, results: Path) -> OutputError:
+    """What to tell of ``error``, which is ``full``, while ``results`` were written."""
+    if isinstance(error, OutputError):
+        return error
+    assert isinstance(error, OSError)  # noqa: S101 - or it would not be full
+    return refusal(results, error)
 
 
 def passes(error: BaseException) -> bool:
