@@ -59,6 +59,8 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
         ([TALK, "-o", "OUT", "--to", "xx"], "supported: en→pt, pt→en"),
         ([TALK, "-o", "OUT", "--pace", "realtime"], "decalage translate FILE --pace realtime"),
         ([TALK, "-o", "OUT", "--report", "/nowhere/r.json"], "the folder does not exist"),
+        ([TALK, "-o", "OUT", "--dry-run", "--report", "OUT"], "--dry-run writes nothing: leave out --report"),
+        ([TALK, "-o", "OUT", "--dry-run", "--report", "-"], "--dry-run writes nothing: leave out --report"),
         (["--manifest", "nothing.csv", "-o", "OUT"], "cannot read nothing.csv"),
         ([TALK, "-o", TALK], "cannot write"),
         ([TALK, "-o", "OUT", "--streams", "0"], "--streams"),

@@ -166,6 +166,8 @@ def batch(*, verbose: int, **chosen: Any) -> int:
         raise UsageError(
             "batch works at full speed; at speaking pace: decalage translate FILE --pace realtime"
         )
+    if wanted.dry_run and wanted.report is not None:
+        raise UsageError("--dry-run writes nothing: leave out --report, or --dry-run")
     if wanted.report not in (None, "-"):
         check_writable(str(wanted.report), whole=True)
     rows = [row for path in wanted.manifests for row in read_list(path)]
