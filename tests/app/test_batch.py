@@ -18,14 +18,15 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from decalage.app.batch.folder import ResultFolder
+from decalage.app.batch.folder import ResultFolder, made_file
+from decalage.app.batch.naming import outputs_of
 from decalage.app.batch.record import Record
 from decalage.app.batch.run import streams_for
 from decalage.app.batch.screen import Bars
 from decalage.app.batch.standing import Standing
 from decalage.app.cli import main
 from decalage.testing.clock import ManualClock
-from tests.app.batch_kit import recording, standing_files
+from tests.app.batch_kit import record_of, recording, standing_files
 from tests.app.test_batch_plan import outcome, task_of
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -120,6 +121,20 @@ def test_a_dry_run_writes_nothing_and_tells_files_and_hours(
     assert lines[1].endswith("talk.{pt.srt,en.srt,txt,jsonl}")
     assert lines[-1].startswith("2 of 2 files to caption, 01:11; how fast that goes is not known")
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_results_that_a_shell_names_are_left_out_and_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recording(tmp_path / "a.wav", 1)
+    with ResultFolder(tmp_path / "out") as folder:
+        made, record = folder.begin(), record_of("a", outputs_of(("mkv",), ("pt",), None))
+        recording(made_file(made, "mkv"), 1)
+        folder.commit(made, record)
+    named = (tmp_path / "a.wav", tmp_path / "out" / "a.mkv")
+    _, output, error = told(capsys, *named, "-o", tmp_path / "out", "--formats", "mkv", "--dry-run")
+    assert "left out, for they are results of a batch: a.mkv" in error
+    assert output.splitlines()[-1].startswith("1 of 1 files to caption")
 
 
 def test_a_dry_run_says_which_model_is_not_here_and_goes_on(

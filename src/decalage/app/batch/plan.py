@@ -119,7 +119,7 @@ def make_tasks(
 ) -> list[Task]:
     """A task for each of ``entries``; what is a result of ``folder`` is none. Raises ``UsageError``."""
     holders = folder.records.holders()
-    entries = [each for each in entries if each.named or _relative(each.path, folder.path) not in holders]
+    entries = [each for each in entries if _relative(each.path, folder.path) not in holders]
     own = [asked(entry, settings) for entry in entries]
     outputs = [outputs_of(forms.forms, each.stream_options().targets, forms.show) for each in own]
     now = _Now({entry.path: None if entry.lack else stamp_of(entry.path) for entry in entries})

@@ -38,17 +38,9 @@ from decalage.sinks.output import TextOutput, check_writable, write_whole
 INTERRUPTED = 130
 _SHARED = (
     *("--from", "--to", "--runtime", "--workers", "--threads", "--model", "--device"),
-    *(
-        "--compute-type",
-        "--engine",
-        "--beam",
-        "--encoder-window",
-        "--pace",
-        "--end-silence",
-        "--max-utterance",
-        "--prompt",
-    ),
-    *("--terms", "--show", "--duration", "--address", "--offline", "--verbose"),
+    *("--compute-type", "--engine", "--beam", "--encoder-window", "--pace", "--end-silence"),
+    *("--max-utterance", "--prompt", "--terms", "--show", "--duration", "--address"),
+    *("--offline", "--verbose"),
 )
 """Of the options of ``translate``, those that make sense where nobody watches the captions."""
 
@@ -190,7 +182,7 @@ def _foretell(entries: Sequence[Entry], ways: Sequence[Settings], settings: Sett
             _tell(f"this is not here yet: {error}")
     folder = ResultFolder(Path(wanted.results))
     folder.read()
-    tasks = make_tasks(entries, settings, wanted.written, folder)
+    tasks = _tasks(entries, settings, wanted, folder)
     if wanted.again:
         folder.records = Records()
     looked = _looked(tasks)
@@ -209,7 +201,7 @@ def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings,
         _tell(caution)
     blueprints = {each: make_blueprint(each) for each in ways}
     with ResultFolder(Path(wanted.results)) as folder:
-        tasks = make_tasks(entries, settings, wanted.written, folder)
+        tasks = _tasks(entries, settings, wanted, folder)
         if wanted.again:
             folder.records = Records()
         before = {task.name: done for task in tasks if (done := _done(task, folder)) is not None}
@@ -241,6 +233,15 @@ def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings,
     return unwritten if all(each.good for each in outcomes) else 1
 
 
+def _tasks(entries: Sequence[Entry], settings: Settings, wanted: _Asked, folder: ResultFolder) -> list[Task]:
+    """``make_tasks``; what was named and is a result is told."""
+    tasks = make_tasks(entries, settings, wanted.written, folder)
+    paths = {task.path for task in tasks}
+    own = [each.path for each in entries if each.named and each.path not in paths]
+    _tell_left_out(own, "they are results of a batch")
+    return tasks
+
+
 def _done(task: Task, folder: ResultFolder) -> Outcome | None:
     """What became of ``task`` before, where that can be told without reading it."""
     reuse = None if task.sha256 is None else find_reuse(task, task.sha256, folder)
@@ -264,11 +265,15 @@ def _looked(tasks: Sequence[Task]) -> Looked:
             click.echo(f"\rlooking at {number} of {len(tasks)} files{end}", nl=False, err=True)
 
     looked = probe(tasks, tell)
-    if looked.silent:
-        some = ", ".join(printable(path.name) for path in looked.silent[:3])
-        more = f" and {len(looked.silent) - 3} more" if len(looked.silent) > 3 else ""
-        _tell(f"left out, for there is no sound in them: {some}{more}")
+    _tell_left_out(looked.silent, "there is no sound in them")
     return looked
+
+
+def _tell_left_out(paths: Sequence[Path], why: str) -> None:
+    if paths:
+        some = ", ".join(printable(path.name) for path in paths[:3])
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        _tell(f"left out, for {why}: {some}{more}")
 
 
 def _write(path: str | None, text: str) -> int:
