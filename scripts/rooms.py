@@ -1,11 +1,13 @@
 """How many speakers and listeners one machine carries.
 
-    python -m scripts.rooms [--sessions 1,4,8,16] [--until S] [--listeners N] [--json F] [--markdown F]
+    python -m scripts.rooms [--sessions 1,4,8,16] [--only] [--until S] [--listeners N] [--runtime NAME]
+        [--json F] [--markdown F]
 
 Sessions speak samples/talk.flac at its own pace, begun over ten seconds, to a `decalage serve` of its own
 process; the clients run on the same machine and their share of it is told. Lag is from the end of
 speech to the caption at the client. Beyond the given numbers more sessions are tried until the 95th
-percentile of the lag passes ``--until`` seconds. Then one speaker with listeners: what each adds.
+percentile of the lag passes ``--until`` seconds, unless ``--only`` they are wanted. Then one speaker
+with listeners: what each adds.
 """
 
 from __future__ import annotations
@@ -77,10 +79,12 @@ async def _room(server: Server, sound: bytes, count: int, *, partials: bool) -> 
     return await asyncio.gather(*(one(number) for number in range(count)))
 
 
-def measure(sound: bytes, count: int, reference: str | None, *, partials: bool) -> Room:
+def measure(
+    sound: bytes, count: int, reference: str | None, *, partials: bool, runtime: str = "pipeline"
+) -> Room:
     """One number of sessions, in a fresh server."""
     own = psutil.Process()
-    with serving("--sessions", str(count + 1)) as server:
+    with serving("--sessions", str(count + 1), "--runtime", runtime) as server:
         before, own_before, began = server.cpu_s, sum(own.cpu_times()[:2]), time.monotonic()
         rooms = asyncio.run(_room(server, sound, count, partials=partials))
         wall_s = time.monotonic() - began
@@ -154,10 +158,10 @@ async def _audience(server: Server, sound: bytes, count: int) -> tuple[Heard, li
     return heard, ears
 
 
-def attend(sound: bytes, count: int) -> Audience:
+def attend(sound: bytes, count: int, runtime: str = "pipeline") -> Audience:
     """One speaker with ``count`` listeners, a quarter of them in the speaker's language."""
     own = psutil.Process()
-    with serving() as server:
+    with serving("--runtime", runtime) as server:
         before, own_before, began = server.cpu_s, sum(own.cpu_times()[:2]), time.monotonic()
         heard, ears = asyncio.run(_audience(server, sound, count))
         cores = (time.monotonic() - began) * available_cores()
@@ -183,14 +187,16 @@ def attend(sound: bytes, count: int) -> Audience:
     )
 
 
-def rooms(sound: bytes, counts: Sequence[int], until_s: float, *, partials: bool) -> list[Room]:
-    """The given numbers of sessions, then more while they are held."""
+def rooms(
+    sound: bytes, counts: Sequence[int], until_s: float, *, partials: bool, runtime: str = "pipeline"
+) -> list[Room]:
+    """The given numbers of sessions, then more while no lag is over ``until_s``."""
     reference = References.beside(audio_of(str(SOUND), 3600.0), "pt").transcript
     found: list[Room] = []
     for count in [*counts, *(more for more in _MORE if more > max(counts))]:
         if count not in counts and found and found[-1].lag_p95 > until_s:
             break
-        found.append(measure(sound, count, reference, partials=partials))
+        found.append(measure(sound, count, reference, partials=partials, runtime=runtime))
         print(found[-1], flush=True)
     return found
 
@@ -260,17 +266,22 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sessions", default="1,4,8,16")
+    parser.add_argument("--only", action="store_true", help="these numbers and no more")
     parser.add_argument("--until", type=float, default=2.0)
     parser.add_argument("--listeners", default="0,200")
+    parser.add_argument("--runtime", default="pipeline")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     given = parser.parse_args()
     sound = pcm16(decode(SOUND))
     counts = [int(each) for each in given.sessions.split(",")]
+    until_s = 0.0 if given.only else given.until
     found = [
-        room for partials in (True, False) for room in rooms(sound, counts, given.until, partials=partials)
+        room
+        for partials in (True, False)
+        for room in rooms(sound, counts, until_s, partials=partials, runtime=given.runtime)
     ]
-    audiences = [attend(sound, int(count)) for count in given.listeners.split(",")]
+    audiences = [attend(sound, int(each), given.runtime) for each in given.listeners.split(",") if each]
     body = {
         "machine": describe_machine(),
         "until_s": given.until,
