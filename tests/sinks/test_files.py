@@ -15,7 +15,7 @@ from decalage.errors import OutputError
 from decalage.events import Event, as_json
 from decalage.sinks.captions import Show, clean, clock
 from decalage.sinks.jsonl import JsonlSink
-from decalage.sinks.output import ReaderGoneError, TextOutput
+from decalage.sinks.output import ReaderGoneError, TextOutput, check_writable
 from decalage.sinks.text import PlainTextSink
 from tests.sinks.events import START, SUMMARY, caption, failure, gap, partial, rejected
 
@@ -178,3 +178,8 @@ def test_letters_that_standard_output_cannot_take_stop_no_caption(encoding: str)
     )
     assert (written.returncode, written.stderr) == (0, b"")
     assert json.loads(written.stdout.decode(encoding))["text"]["en"].startswith("Ol")
+
+
+def test_a_name_that_no_file_can_have_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"cannot write .*File name too long"):
+        check_writable(str(tmp_path / ("x" * 300)))

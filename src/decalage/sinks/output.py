@@ -32,13 +32,16 @@ def check_writable(path: str, *, whole: bool = False) -> None:
     ``whole``: by ``write_whole``, which puts a new file in the place of an old one.
     """
     target = Path(path)
-    if target.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder")
-    if not target.parent.is_dir():
-        raise OutputError(f"cannot write {path}: the folder does not exist")
-    needed = [target] if target.exists() else [target.parent]
-    if whole and target.is_file():
-        needed.append(target.resolve().parent)
+    try:
+        if target.is_dir():
+            raise OutputError(f"cannot write {path}: it is a folder")
+        if not target.parent.is_dir():
+            raise OutputError(f"cannot write {path}: the folder does not exist")
+        needed = [target] if target.exists() else [target.parent]
+        if whole and target.is_file():
+            needed.append(target.resolve().parent)
+    except OSError as error:  # a name that is too long, a folder that may not be searched
+        raise OutputError(f"cannot write {path}: {reason(error)}") from error
     if not all(os.access(one, os.W_OK) for one in needed):
         raise OutputError(f"cannot write {path}: permission denied")
 
