@@ -10,9 +10,10 @@ import pytest
 
 from decalage.app.retranslation import Passage, Retranslation, find_ways, passages
 from decalage.config import Term
-from decalage.errors import EngineError, UnsupportedPairError
+from decalage.errors import EngineError, ModelMissingError, UnsupportedPairError
 from decalage.events import Event, Failure
 from decalage.speech import Transcript, Translation
+from decalage.store.catalogue import TRANSLATORS
 from decalage.store.history_database import history_path
 from decalage.store.history_values import Rendition
 from decalage.store.journal_folders import journal_folder
@@ -103,6 +104,20 @@ def test_what_no_model_leads_to_is_refused_before_anything_loads() -> None:
         find_ways(passages(EVENTS, ["xx"]))
     with pytest.raises(UnsupportedPairError, match="fr→en"):
         find_ways([Passage(0, Transcript("La maison.", "fr"), ("pt",))])
+
+
+def test_a_model_that_is_not_installed_keeps_no_other_language_from_being_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    find = Path.is_file
+    gone = {Path(part.path).parent.name for parts in TRANSLATORS["en", "pt"].files.values() for part in parts}
+    monkeypatch.setenv("DECALAGE_CACHE", str(tmp_path))
+    monkeypatch.setattr(Path, "is_file", lambda path: path.parent.name not in gone and find(path))
+    english, portuguese = Transcript("The moor.", "en"), Transcript("O fim.", "pt")
+    both = [Passage(0, english, ("pt",)), Passage(1, portuguese, ("en",))]
+    assert set(find_ways(both)) == {("pt", "en")}
+    with pytest.raises(ModelMissingError, match="en→pt model is not installed"):
+        find_ways(both[:1])
 
 
 def test_the_ways_are_those_that_are_taken() -> None:

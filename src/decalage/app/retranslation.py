@@ -16,7 +16,7 @@ from decalage.app.compose import ModelBlueprint
 from decalage.app.directions import Directions, find_directions
 from decalage.config import StreamOptions, Term
 from decalage.contracts import Translator
-from decalage.errors import DecalageError, UnsupportedPairError, one_line
+from decalage.errors import DecalageError, ModelMissingError, UnsupportedPairError, one_line
 from decalage.events import Caption, Event, Failure
 from decalage.runtimes.roads import road
 from decalage.speech import Transcript
@@ -71,7 +71,7 @@ def find_ways(wanted: Iterable[Passage]) -> Directions:
     ):
         try:
             found |= _way(language, target, has_english=english)
-        except UnsupportedPairError as error:
+        except (UnsupportedPairError, ModelMissingError) as error:
             refused = refused or error
     if refused is not None and not found:
         raise refused
