@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TypeAlias
 
 from decalage.errors import InputError, MalformedEventError
-from decalage.events import Caption, Event, Failure, Gap, Rejected, Settled, as_json
+from decalage.events import Caption, Event, Failure, Gap, Rejected
 from decalage.store.history_database import (
     Connect,
     damage,
@@ -35,6 +35,7 @@ from decalage.store.history_values import (
     said,
 )
 from decalage.store.history_words import indexed, storable
+from decalage.store.journal_session import exactly
 from decalage.store.journal_settings import JournalSettings, settings_as_json, settings_from_json
 from decalage.wire import from_json
 
@@ -104,7 +105,7 @@ class History:
             write("DELETE FROM event WHERE session = ?", (number,))
             self._unsay("SELECT id FROM said WHERE session = ? AND NOT afterwards", number)
             for place, event in enumerate(events):
-                write("INSERT INTO event VALUES (?, ?, ?)", (number, place, _body(event)))
+                write("INSERT INTO event VALUES (?, ?, ?)", (number, place, json.dumps(exactly(event))))
             for text in said(events):
                 self._say(number, text, afterwards=False)
         return True
@@ -117,10 +118,7 @@ class History:
         language = rendition.language
         with self._writing() as write:
             number = self._must(name)
-            times = write(
-                "SELECT utterance, start_s, end_s FROM said WHERE session = ? AND spoken", (number,)
-            )
-            for utterance, start, end in times.fetchall():
+            for utterance, start, end in write(_TIMES, (number,)).fetchall():
                 if (text := rendition.text.get(utterance)) is not None:
                     self._unsay(_OF_UTTERANCE, number, utterance, language)
                     write(_TRANSLATED, (number, utterance, language))
@@ -244,12 +242,6 @@ def _columns(session: SessionText, stamp: str) -> dict[str, object]:
         "gaps": session.count(Gap),
         "settings": json.dumps(settings_as_json(settings)),
     }
-
-
-def _body(event: Event) -> str:
-    """As published, but for where it begins and ends: to the very sample, as in a journal."""
-    exact = {"start": event.start, "end": event.end} if isinstance(event, Settled) else {}
-    return json.dumps({**as_json(event), **exact})
 
 
 def _event(body: str) -> Event | None:

@@ -227,11 +227,15 @@ class SessionFolder:
 def event_line(seq: int, event: Event) -> bytes:
     """``event`` as published and its number; where it begins and ends to the very sample.
 
-    The published form rounds to a tenth of a millisecond, which is more than a sample: what is captioned
-    later begins where this ended.
+    What is captioned later begins where this ended.
     """
     exact = {"start": event.start, "end": event.end} if isinstance(event, Settled) else {}
-    return _line({**as_json(event), **exact, "seq": seq})
+    return _line({**exactly(event), "seq": seq})
+
+
+def exactly(event: Event) -> dict[str, Any]:
+    """As published, but for where it begins and ends: that form rounds to more than a sample."""
+    return {**as_json(event), **exact}
 
 
 def ending_line(ending: Ending, samples: int, why: str | None = None) -> bytes:
