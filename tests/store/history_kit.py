@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from decalage.config import StreamOptions
 from decalage.events import Caption, Event, Start, as_json
@@ -85,3 +86,12 @@ def contents(path: Path) -> list[tuple[object, ...]]:
 def names(history: History, *words: str, language: str | None = None) -> list[str]:
     """The sessions in which ``words`` are found, the newest first, each once."""
     return list(dict.fromkeys(hit.session for hit in history.search(words, language=language).hits))
+
+
+class WithoutSearch(sqlite3.Connection):
+    """SQLite as it is where it was built without FTS5."""
+
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        if "fts5" in arguments[0]:
+            raise sqlite3.OperationalError("no such module: fts5")
+        return super().execute(*arguments)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -15,10 +18,10 @@ import pytest
 from decalage.errors import DecalageError, MissingPartError, OutputError, UsageError
 from decalage.store.history import History
 from decalage.store.history_database import DamagedHistoryError
-from decalage.store.history_upkeep import catch_up, damaged_path, move_database, rebuild
+from decalage.store.history_upkeep import catch_up, damaged_path, delete_database, rebuild
 from decalage.store.history_values import Rendition
 from decalage.store.journal_folders import prune
-from tests.store.history_kit import contents, names, said, session
+from tests.store.history_kit import WithoutSearch, contents, names, said, session
 
 FIRST, SECOND = "20260101T030405Z-00000001", "20260102T030405Z-00000002"
 ALL_S = 10**7
@@ -53,15 +56,6 @@ def refused(path: Path, **options: Any) -> tuple[type[DecalageError], str]:
         history.search(["hello"])
     assert "\n" not in str(caught.value)
     return type(caught.value), str(caught.value)
-
-
-class WithoutSearch(sqlite3.Connection):
-    """SQLite as it is where it was built without FTS5."""
-
-    def execute(self, *arguments: Any) -> sqlite3.Cursor:
-        if "fts5" in arguments[0]:
-            raise sqlite3.OperationalError("no such module: fts5")
-        return super().execute(*arguments)
 
 
 def test_without_fts5_it_says_what_is_missing(path: Path) -> None:
@@ -159,7 +153,7 @@ def test_a_file_that_is_no_database_is_made_again_from_the_journals(path: Path, 
     assert damaged_path(path).read_bytes().startswith(b"what a disk")
     with History(path) as history:
         assert names(history, "hello") == [SECOND, FIRST]
-    move_database(damaged_path(path), None)
+    delete_database(damaged_path(path))
     assert sorted(each.name for each in path.parent.iterdir()) == ["history.sqlite", "journal"]
 
 
@@ -200,6 +194,48 @@ def test_what_lies_in_a_damaged_history_is_rather_read_from_its_journal(path: Pa
     with History(path) as history:
         assert names(history, "again") == [SECOND]
         assert names(history, "hallo") == [FIRST]  # what was translated afterwards is nowhere else
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_history_that_cannot_be_put_into_its_place_leaves_the_old_one_in_it(
+    path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    filled(path, root)
+    if damaged:
+        path.write_bytes(b"what a disk may make of a file" * 1000)
+    before, replace = path.read_bytes(), os.replace
+
+    def refuse(old: Path, new: Path) -> None:
+        if new != path:
+            replace(old, new)
+            return
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OutputError, match="the disk is broken"):
+        rebuild(path, root)
+    assert path.read_bytes() == before
+    monkeypatch.undo()
+    rebuild(path, root)
+    with History(path) as history:
+        assert names(history, "hello") == [SECOND, FIRST]
+    assert damaged_path(path).exists() == damaged
+
+
+def test_where_a_file_cannot_have_two_names_the_damaged_one_is_copied(
+    path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path, root)
+    path.write_bytes(b"what a disk may make of a file" * 1000)
+    before = path.read_bytes()
+
+    def link(*_files: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    rebuild(path, root)
+    assert damaged_path(path).read_bytes() == before
+    assert stat.S_IMODE(damaged_path(path).stat().st_mode) == 0o600
 
 
 def test_nothing_that_was_left_beside_the_old_file_meets_the_new_one(path: Path, root: Path) -> None:

@@ -11,6 +11,7 @@ Nothing depends on how a program ended: what it left is looked through whenever 
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from decalage.store.journal_reader import read_journal
 
 logger = logging.getLogger(__name__)
 
+_BESIDE = ("-journal", "-wal", "-shm")
+"""Endings of what SQLite may leave beside a file."""
 _UNKNOWN = ""
 """Stamp of a session out of a damaged history: its journal, if there is one, is read again."""
 
@@ -110,21 +113,23 @@ def forget(history: History, root: Path, names: Sequence[str]) -> None:
 def rebuild(path: Path, root: Path) -> Rebuilt:
     """Make the history in ``path`` again, of what can be read there and of the journals in ``root``.
 
-    Where something could not be read, the file stays at ``damaged_path``. Raises as ``History`` where
-    ``path`` is of a newer version or another program, and where none can be written.
+    Where something could not be read, the file stays at ``damaged_path``. At any moment ``path`` is the old
+    file or the new one. Raises as ``History`` where ``path`` is of a newer version or another program, and
+    where none can be written.
     """
     fresh = path.with_name(f"{path.name}.new")
-    move_database(fresh, None)
+    delete_database(fresh)
     try:
         with History(fresh) as history:
             unread = _salvage(path, history) if path.is_file() else []
             catch_up(history, root)
             kept = history.stamps()
         damaged = None if unread == [] else damaged_path(path)
-        move_database(path, damaged)
-        move_database(fresh, path)
+        _put_aside(path, damaged)
+        with refusals(path):
+            fresh.replace(path)
     finally:
-        move_database(fresh, None)
+        delete_database(fresh)
     lost = tuple(name for name in unread or [] if name not in kept)
     return Rebuilt(len(kept), damaged, lost)
 
@@ -153,15 +158,34 @@ def _salvage(path: Path, history: History) -> list[str] | None:
     return unread
 
 
-def move_database(path: Path, to: Path | None) -> None:
-    """Move the file with what SQLite left beside it, which must not meet another; None: delete it.
-
-    Raises ``OutputError``.
-    """
+def delete_database(path: Path) -> None:
+    """Delete the file with what SQLite left beside it. Raises ``OutputError``."""
     with refusals(path):
-        for suffix in ("", "-journal", "-wal", "-shm"):
+        for suffix in ("", *_BESIDE):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _put_aside(path: Path, to: Path | None) -> None:
+    """Have the file at ``to`` as well, and what SQLite left beside it there alone: it must not meet another.
+
+    None: nowhere. Raises ``OutputError``.
+    """
+    if to is not None:
+        delete_database(to)
+    with refusals(path):
+        if to is not None:
+            _also_at(path, to)
+        for suffix in _BESIDE:
             file = path.with_name(path.name + suffix)
             if to is None:
                 file.unlink(missing_ok=True)
             elif file.exists():
                 file.replace(to.with_name(to.name + suffix))
+
+
+def _also_at(path: Path, to: Path) -> None:
+    try:
+        to.hardlink_to(path)
+    except OSError:  # a file system without links
+        to.touch(0o600)
+        shutil.copyfile(path, to)

@@ -14,7 +14,7 @@ from decalage.app.commands.history_opened import LAST, named, opened, some
 from decalage.errors import UsageError
 from decalage.store.history_database import history_path
 from decalage.store.history_journals import is_written
-from decalage.store.history_upkeep import damaged_path, forget, move_database, rebuild
+from decalage.store.history_upkeep import damaged_path, delete_database, forget, rebuild
 from decalage.store.journal_folders import journal_folder
 
 
@@ -76,7 +76,7 @@ def _clear_away(path: Path, *, everything: bool) -> None:
     """What ``rebuild`` could not read may hold any session."""
     damaged = damaged_path(path)
     if everything:
-        move_database(damaged, None)
+        delete_database(damaged)
     elif damaged.is_file():
         tell(f"{damaged} may hold it still; delete that file once nothing is missed")
 
