@@ -257,6 +257,16 @@ def test_old_sessions_are_deleted_by_age(capsys: pytest.CaptureFixture[str], roo
     assert [folder.name for folder in root.iterdir()] == ["29990101T000000Z-00000002"]
 
 
+@pytest.mark.parametrize("days", ["400000", "1000000", "inf", "nan", "-1"])
+def test_an_age_that_nothing_has_deletes_nothing(
+    capsys: pytest.CaptureFixture[str], root: Path, days: str
+) -> None:
+    session(root, EVENTS[:1], FIRST)
+    code, line = refused(capsys, "history", "delete", "--older-than", days, "--yes")
+    assert (code, "older-than" in line, len(list(root.iterdir()))) == (2, True, 1)
+    assert run(capsys, "delete", "--older-than", "36500", "--yes")[2] == "decalage: nothing to delete\n"
+
+
 class Answering(io.StringIO):
     """A person at a terminal."""
 

@@ -181,5 +181,5 @@ def test_letters_that_standard_output_cannot_take_stop_no_caption(encoding: str)
 
 
 def test_a_name_that_no_file_can_have_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"cannot write .*File name too long"):
+    with pytest.raises(OutputError, match=r"cannot write .*file name too long"):
         check_writable(str(tmp_path / ("x" * 300)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from math import isnan
 from pathlib import Path
 
 import click
@@ -17,6 +18,9 @@ from decalage.store.history_journals import is_written
 from decalage.store.history_upkeep import damaged_path, delete_database, forget, rebuild
 from decalage.store.journal_folders import journal_folder
 
+_MOST_DAYS = 36_500
+"""Before that nobody has said anything into a computer."""
+
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
@@ -24,7 +28,7 @@ from decalage.store.journal_folders import journal_folder
 @click.option(
     "--older-than",
     "days",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(min=0, max=_MOST_DAYS),
     metavar="DAYS",
     help="All that began earlier than that.",
 )
@@ -36,6 +40,8 @@ def delete(names: tuple[str, ...], everything: bool, days: float | None, yes: bo
     """
     if (bool(names), everything, days is not None).count(True) != 1:
         raise UsageError("name the sessions to delete, or --all, or --older-than DAYS")
+    if days is not None and isnan(days):
+        raise UsageError("--older-than takes a number of days")
     root = journal_folder()
     with opened() as (kept, upkeep):
         ended = sorted({*kept.stamps(), *upkeep.unreadable})
