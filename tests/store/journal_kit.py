@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from decalage.audio import AudioChunk, Samples
 from decalage.config import RecognizerOptions, SegmenterOptions, StreamOptions, Term
@@ -83,6 +90,49 @@ def heard(chunks: Iterator[AudioChunk]) -> int:
     assert first == 0
     np.testing.assert_array_equal(samples, sound(0, len(samples)))
     return len(samples)
+
+
+class Disk:
+    """Knows how much of each file would be there if the power went now."""
+
+    def __init__(self) -> None:
+        self.safe: dict[int, int] = {}
+        self.synced = threading.Semaphore(0)
+
+    def sync(self, descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        self.safe[status.st_ino] = status.st_size
+        self.synced.release()
+
+    def until_written(self, journal: Journal) -> None:
+        """Wait for what the first recording of ``journal`` was given."""
+        other = journal.begin(START, OPTIONS)
+        other.sound(AudioChunk(0, sound(0, 1)))
+        for what in ("its settings", "the name of its folder", "the settings of the other, which come after"):
+            assert self.synced.acquire(timeout=30), what
+
+    def after_power_loss(self, folder: Path, copy: Path, names: str = "*") -> Path:
+        """``copy`` of ``folder``; the files of these names lack what was not on the disk."""
+        shutil.copytree(folder, copy)
+        for path in folder.glob(names):
+            os.truncate(copy / path.name, self.safe.get(path.stat().st_ino, 0))
+        return copy
+
+
+def shut(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """The system refuses to look into ``folder``, as into one of root's; root itself it never refuses."""
+
+    def refusing(call: Callable[..., Any], inside: bool) -> Callable[..., Any]:
+        def asked(path: Any, *given: Any, **named: Any) -> Any:
+            looked = Path(path) if isinstance(path, str | os.PathLike) else None
+            if looked is not None and folder == (looked.parent if inside else looked):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return call(path, *given, **named)
+
+        return asked
+
+    for module, name, inside in ((os, "listdir", False), (os, "stat", True), (io, "open", True)):
+        monkeypatch.setattr(module, name, refusing(getattr(module, name), inside))
 
 
 def only(root: Path) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +21,13 @@ from decalage.store.journal_folders import EVENTS, SETTINGS, is_held, prune
 from decalage.store.journal_reader import read_journal, sound_end
 from decalage.store.journal_session import event_line
 from decalage.store.journal_unfinished import Reopened, Unfinished, unfinished
-from decalage.testing import ManualClock
 from decalage.wire import from_json
 from tests.store.journal_kit import (
     GAP,
     MODELS,
     OPTIONS,
     START,
+    Disk,
     caption,
     heard,
     kept,
@@ -154,7 +156,21 @@ def test_from_the_first_damaged_line_on_all_is_answered_again(tmp_path: Path, da
     journal = Reopened(folder)
     assert (journal.found.next_index, journal.found.next_seq) == (1, 3)
     journal.close()
-    assert path.read_bytes() == whole
+    assert path.read_bytes() == whole + event_line(3, GAP)
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_damaged_journal_is_left_as_it_is_until_something_new_is_written(
+    tmp_path: Path, ended: bool
+) -> None:
+    path = kept(tmp_path, 4, ended=ended) / EVENTS
+    first, rest = path.read_bytes().split(b"\n", 1)
+    path.write_bytes(first + b"\n[]\n" + rest)
+    before, written = path.read_bytes(), path.stat().st_mtime_ns
+    journal = Reopened(path.parent)
+    assert (journal.found.next_seq, journal.found.content.ending) == (2, None)
+    journal.close()
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, written)
 
 
 def test_a_journal_that_stopped_is_gone_on_with_where_it_stopped(tmp_path: Path) -> None:
@@ -162,6 +178,7 @@ def test_a_journal_that_stopped_is_gone_on_with_where_it_stopped(tmp_path: Path)
     with (folder / EVENTS).open("ab") as file:
         file.write(b'{"type":"gap","index":1,"sta\n{"type":"journal","ending":"stopped","samples":64000}\n')
     assert read_journal(folder).ending == "stopped"
+    journal.event(3, GAP)
     journal = Reopened(folder)
     journal.event(3, GAP)
     journal.end()
@@ -169,18 +186,31 @@ def test_a_journal_that_stopped_is_gone_on_with_where_it_stopped(tmp_path: Path)
     assert ([each.seq for each in content.events], content.ending) == ([1, 2, 3], "closed")
 
 
-def test_answers_are_on_the_disk_two_seconds_later_and_at_the_end(tmp_path: Path) -> None:
+def test_each_answer_is_on_the_disk_before_it_is_told(tmp_path: Path) -> None:
     folder = kept(tmp_path, 1, ended=False)
-    synced: list[int] = []
-    clock = ManualClock()
-    journal = Reopened(folder, sync=lambda _: synced.append((folder / EVENTS).stat().st_size), clock=clock)
-    journal.event(3, GAP)
-    assert synced == []
-    clock.advance(2.0)
-    journal.event(4, replace(GAP, index=2))
-    assert synced == [(folder / EVENTS).stat().st_size]
+    disk = Disk()
+    journal = Reopened(folder, sync=disk.sync)
+    for seq in (3, 4):
+        journal.event(seq, replace(GAP, index=seq - 2))
+        content = read_journal(disk.after_power_loss(folder, tmp_path / f"after-{seq}", EVENTS))
+        assert content.events[-1].seq == seq
     journal.end()
-    assert synced[-1] == (folder / EVENTS).stat().st_size
+    assert read_journal(disk.after_power_loss(folder, tmp_path / "end", EVENTS)).ending == "closed"
+
+
+def test_one_that_cannot_be_closed_is_let_go_of_without_a_word(tmp_path: Path) -> None:
+    """What does not get to the disk is answered again."""
+
+    def broken(descriptor: int) -> None:
+        os.close(descriptor)
+        raise OSError(errno.EIO, "the disk is broken")
+
+    folder = kept(tmp_path, 1, ended=False)
+    journal = Reopened(folder, sync=broken)
+    with pytest.raises(OSError, match="the disk is broken"):
+        journal.event(3, GAP)
+    journal.close()
+    Reopened(folder).close()
 
 
 def test_what_is_no_journal_or_cannot_be_written_is_refused(tmp_path: Path) -> None:

@@ -94,11 +94,13 @@ class History:
         """Keep ``session`` whole or not at all, in the place of what there was of it.
 
         What it was translated into afterwards stays. Nothing is kept where ``still``, asked when nobody else
-        can write any more, says that it is not wanted; returns whether it was.
+        can write any more, says that it is not wanted, nor of a session without its end that has fewer
+        answers than are kept of it: it is on its way there again. Returns whether it was.
         """
         events = tuple(answered_once(session.events))
         with self._writing() as write:
-            if not still():
+            begun = session.ending != "closed" and session.answers < self._answers(session.name)
+            if begun or not still():
                 return False
             write(_REMEMBER, _columns(session, stamp))
             number = self._must(session.name)
@@ -192,6 +194,12 @@ class History:
     def _number(self, name: str) -> int | None:
         row = self._database.execute("SELECT id FROM session WHERE name = ?", (name,)).fetchone()
         return None if row is None else int(row[0])
+
+    def _answers(self, name: str) -> int:
+        """How many utterances of that session are kept, answered one way or another."""
+        counts = "SELECT captions + failures + rejected + gaps FROM session WHERE name = ?"
+        row = self._database.execute(counts, (name,)).fetchone()
+        return 0 if row is None else int(row[0])
 
     def _must(self, name: str) -> int:
         number = self._number(name)

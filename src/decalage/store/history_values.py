@@ -35,6 +35,11 @@ class SessionText:
         answered = (event.end for event in self.events if isinstance(event, Settled))
         return max(filter(isfinite, (*heard, *answered)), default=0.0)
 
+    @property
+    def answers(self) -> int:
+        """How many utterances were answered, one way or another."""
+        return sum(isinstance(event, Settled) for event in self.events)
+
     def count(self, kind: type[Settled]) -> int:
         """How many utterances were answered so."""
         return sum(isinstance(event, kind) for event in self.events)

@@ -59,25 +59,28 @@ class JournalContent:
                 place += len(samples)
 
 
-def read_journal(folder: Path) -> JournalContent:
-    """The journal in ``folder``; a last line or frame that is cut off is left out. Raises ``InputError``."""
+def read_journal(folder: Path, events: bytes | None = None) -> JournalContent:
+    """The journal in ``folder``; a last line or frame that is cut off is left out. Raises ``InputError``.
+
+    ``events``: what of its events counts, all by default.
+    """
     try:
         settings = settings_from_json(json.loads((folder / SETTINGS).read_bytes()))
-        lines = (folder / EVENTS).read_bytes().split(b"\n")[:-1]  # the last is empty, or cut off
+        told = (folder / EVENTS).read_bytes() if events is None else events
     except FileNotFoundError as error:
         raise InputError(f"{folder} holds no journal: {Path(error.filename).name} is not there") from error
     except OSError as error:
         raise InputError(f"{folder} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{folder / SETTINGS} is not JSON: {error}") from error
-    events: list[Numbered] = []
+    found: list[Numbered] = []
     ending: Ending | None = None
-    for body in filter(None, map(_object, lines)):
+    for body in filter(None, map(_object, told.split(b"\n")[:-1])):  # the last is empty, or cut off
         if body.get("type") == ENDED:
             ending = _ending(body.get("ending"))
-        elif (told := _event(body)) is not None:
-            events.append(told)
-    return JournalContent(folder, settings, tuple(events), ending)
+        elif (event := _event(body)) is not None:
+            found.append(event)
+    return JournalContent(folder, settings, tuple(found), ending)
 
 
 def sound_end(folder: Path) -> int:

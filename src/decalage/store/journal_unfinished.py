@@ -12,7 +12,6 @@ from io import FileIO
 from pathlib import Path
 
 from decalage.audio import sample_count
-from decalage.clock import Clock, SystemClock
 from decalage.errors import InputError, OutputError, UsageError
 from decalage.events import Event, Settled
 from decalage.store.journal_folders import EVENTS, is_held, sessions, take_hold
@@ -20,9 +19,6 @@ from decalage.store.journal_reader import JournalContent, read_journal, sound_en
 from decalage.store.journal_session import Appended, Sync, ending_line, event_line
 
 logger = logging.getLogger(__name__)
-
-_SYNC_S = 2.0
-"""As a journal that is written for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +74,16 @@ def unfinished(root: Path) -> Iterator[Unfinished]:
 class Reopened:
     """The session in ``folder``, for this program to go on with; nobody else can while it does.
 
-    A last line that is cut off goes, and so does all from the first damaged line on: what it said is said
-    again. Not safe for threads. Raises ``InputError`` where no journal is, ``UsageError`` where another
-    program holds it, ``OutputError`` where it cannot be written.
+    A last line that is cut off does not count, nor does all from the first damaged line on: what it said is
+    said again. It goes when the first event is written. Not safe for threads. Raises ``InputError`` where no
+    journal is, ``UsageError`` where another program holds it, ``OutputError`` where it cannot be written.
     """
 
-    def __init__(self, folder: Path, *, sync: Sync = os.fsync, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, *, sync: Sync = os.fsync) -> None:
         file = _held(folder)
         try:
-            _cut_off(file)
-            self.found = Unfinished.of(read_journal(folder))
+            whole = _whole(file.readall())
+            self.found = Unfinished.of(read_journal(folder, whole))
             """As it was when it was opened."""
         except OSError as error:
             file.close()
@@ -96,23 +92,18 @@ class Reopened:
             file.close()
             raise
         self._events = Appended(file, sync)
-        self._clock = clock or SystemClock()
-        self._synced = self._clock.now()
+        self._whole: int | None = len(whole)  # bytes, until something follows them
 
     def __repr__(self) -> str:
         return f"<Reopened {self.found.content.folder.name}>"
 
     def event(self, seq: int, event: Event) -> None:
-        """What was answered, with its number; on the disk two seconds later. Raises ``OSError``."""
-        self._events.write(event_line(seq, event))
-        if self._clock.now() >= self._synced + _SYNC_S:
-            self._events.sync()
-            self._synced = self._clock.now()
+        """What was answered, with its number; it is on the disk then. Raises ``OSError``."""
+        self._add(event_line(seq, event))
 
     def end(self) -> None:
         """All has its answer: the session is closed. Raises ``OSError``."""
-        self._events.write(ending_line("closed", self.found.heard))
-        self._events.sync()
+        self._add(ending_line("closed", self.found.heard))
         self.close()
 
     def close(self) -> None:
@@ -120,7 +111,16 @@ class Reopened:
         if not self._events.file.closed:
             with suppress(OSError):  # what does not get to the disk is answered again
                 self._events.sync()
-            self._events.close()
+            with suppress(OSError):
+                self._events.close()
+
+    def _add(self, line: bytes) -> None:
+        if self._whole is not None:
+            self._events.file.seek(self._whole)
+            self._events.file.truncate()
+            self._whole = None
+        self._events.write(line)
+        self._events.sync()
 
 
 def _held(folder: Path) -> FileIO:
@@ -141,9 +141,8 @@ def _refusal(folder: Path, error: OSError) -> str:
     return f"{folder} cannot be written, which going on with it takes: {error.strerror or error}"
 
 
-def _cut_off(file: FileIO) -> None:
-    """Leave the lines up to the first that is damaged; what is written next follows them."""
-    data = file.readall()
+def _whole(data: bytes) -> bytes:
+    """The lines up to the first that is damaged or cut off."""
     end = 0
     for line in data.split(b"\n")[:-1]:  # the last is empty, or cut off
         if not _is_whole(line):
@@ -151,8 +150,7 @@ def _cut_off(file: FileIO) -> None:
         end += len(line) + 1
     if end < len(data):
         logger.warning("%d bytes of damaged events are left out", len(data) - end)
-        file.truncate(end)
-    file.seek(end)
+    return data[:end]
 
 
 def _is_whole(line: bytes) -> bool:
