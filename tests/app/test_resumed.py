@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -231,6 +232,23 @@ def test_a_journal_that_cannot_be_added_to_costs_one_warning_and_no_caption(
         keeping = Resumed(journal, told.append)
         events = run(runtime, keeping.source, keeping)
     assert len(settled(events)) == len(settled([each.event for each in read_journal(whole).events]))
+    assert told == [f"nothing more is added to {folder.name}, captions go on: the disk is broken"]
+
+
+def test_a_journal_that_cannot_even_be_closed_costs_one_warning_and_no_caption(
+    whole: Path, tmp_path: Path
+) -> None:
+    folder = cut_copy(whole, str(tmp_path), 0.0, 1.0)
+    told: list[str] = []
+
+    def broken(descriptor: int) -> None:
+        os.close(descriptor)
+        raise OSError(5, "the disk is broken")
+
+    with closing(Reopened(folder, sync=broken)) as journal:
+        keeping = Resumed(journal, told.append)
+        assert list(keeping.told([START, caption(0)])) == [START, caption(0)]
+        keeping.close()
     assert told == [f"nothing more is added to {folder.name}, captions go on: the disk is broken"]
 
 

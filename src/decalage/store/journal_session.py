@@ -167,7 +167,8 @@ class SessionFolder:
         self.left = True
         for file in (self._sound, self._events):
             if file is not None:
-                file.close()
+                with suppress(OSError):  # what had to be on the disk is there, or was told
+                    file.close()
         self._sound = self._events = None
 
     def _open(self) -> None:
