@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from decalage.app.commands.serve import journal_of
 from decalage.app.server.door import Door
 from decalage.app.server.hall import Hall
 from decalage.app.server.protocol import Limits, Resume
 from decalage.app.server.web import Service
+from decalage.app.settings import Settings
 from decalage.audio import SAMPLE_RATE, Samples
 from decalage.events import as_json
+from decalage.store.history import History
 from decalage.store.journal import Journal
 from decalage.store.journal_folders import journal_folder
 from decalage.store.journal_reader import JournalContent, read_journal
@@ -27,6 +30,7 @@ from decalage.testing import ManualClock
 from decalage.testing.engines import speech
 from tests.app.resume_kit import resumed
 from tests.app.server_kit import CONFIG, FakeBooth, config, fake_booth, pcm, read_out
+from tests.store.history_kit import names, said, session
 from tests.store.journal_kit import runs
 
 MODELS = Models(model="fake", device="cpu", compute_type="int8", engine="auto")
@@ -181,6 +185,20 @@ def test_a_server_that_cannot_keep_its_journal_says_so_before_it_loads_models(
     )
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert "use --no-journal, or set DECALAGE_DATA" in done.stderr
+
+
+def test_the_text_of_a_journal_that_a_server_deletes_is_kept_before(home: Path) -> None:
+    """There are more than all may take."""
+    folder = session(journal_folder(), [said(0, en="Hello.")], "20260101T030405Z-00000001")
+    (folder / "large").touch()
+    os.truncate(folder / "large", 10**10)
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, (0, 0))
+    journal_of(Settings(), 1).close()
+    assert list(journal_folder().iterdir()) == []
+    with History() as history:
+        assert names(history, "hello") == [folder.name]
+        assert history.path.is_relative_to(home)
 
 
 def test_a_session_that_a_stopped_server_did_not_answer_is_resumed(booth: FakeBooth) -> None:

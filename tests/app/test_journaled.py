@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +17,14 @@ from decalage.audio import AudioChunk, Samples
 from decalage.config import StreamOptions
 from decalage.events import Caption, Event, Failure, Partial, SpeechStarted, SpeechStopped, Summary, as_json
 from decalage.runtimes.processes import ProcessesRuntime
+from decalage.store.history import History
+from decalage.store.history_database import history_path
 from decalage.store.journal_folders import prune
 from decalage.store.journal_reader import JournalContent, read_journal
 from decalage.testing.engines import FakeBlueprint, FakeRecognizer, Gate, speech
 from tests.app.resume_kit import Chunks, run, settled
 from tests.runtimes.kit import RUNTIMES, ToneSource, running
+from tests.store.history_kit import names, said, session
 from tests.store.journal_kit import START, caption, only, runs
 
 WORDS = [3125, 6250, 9375]
@@ -160,6 +164,20 @@ def test_sound_that_the_stream_did_not_take_leaves_the_session_open(tmp_path: Pa
 def replace_samples(chunk: AudioChunk) -> AudioChunk:
     """All but the last of it."""
     return replace(chunk, samples=chunk.samples[:-1])
+
+
+def test_the_text_of_a_journal_that_goes_is_kept_before(tmp_path: Path) -> None:
+    root = tmp_path / "journal"
+    folder = session(root, [said(0, en="The country is large.")], "20260101T030405Z-00000001")
+    (folder / "large").touch()
+    os.truncate(folder / "large", 10**10)  # more than all may take
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, (0, 0))
+    with running("pipeline") as runtime:
+        run(runtime, ToneSource(WORDS), Kept(Settings(), list[str]().append, root), StreamOptions())
+    assert not folder.exists()
+    with History(history_path(root)) as history:
+        assert names(history, "country") == [folder.name]
 
 
 def test_a_session_that_is_over_is_held_by_nobody(tmp_path: Path) -> None:

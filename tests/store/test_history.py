@@ -19,10 +19,9 @@ import pytest
 from decalage.errors import InputError, UsageError
 from decalage.events import Failure, Rejected
 from decalage.store.history import History
-from decalage.store.history_upkeep import catch_up, forget, keep_texts
+from decalage.store.history_upkeep import catch_up, forget
 from decalage.store.history_values import Rendition
 from decalage.store.journal import Journal
-from decalage.store.journal_folders import prune
 from decalage.store.journal_reader import read_journal
 from tests.store.history_kit import contents, grown, names, placed, said, session
 from tests.store.journal_kit import GAP, MODELS, OPTIONS, START, only, pieces, writer
@@ -327,27 +326,6 @@ def test_what_is_deleted_while_another_program_reads_it_is_not_kept(root: Path, 
         assert history.listed() == []
         with pytest.raises(InputError, match="not in the history any more"):
             history.add(FIRST, Rendition("de", {0: "Das Land."}))
-
-
-def test_the_text_outlives_its_journal(root: Path, path: Path) -> None:
-    session(root, EVENTS, FIRST)
-    keep_texts(root, tell=pytest.fail)
-    prune(root, most_bytes=0, longest_s=0, now=time.time() + 10**6)
-    assert list(root.iterdir()) == []
-    with History(path) as history:
-        assert catch_up(history, root).told == ()
-        assert names(history, "country") == [FIRST]
-
-
-def test_keeping_texts_never_hinders_the_journal(root: Path, path: Path) -> None:
-    told: list[str] = []
-    keep_texts(root, told.append)
-    assert not path.exists()  # nothing to keep
-    session(root, EVENTS, FIRST)
-    path.write_text("this is no database" * 100)
-    keep_texts(root, told.append)
-    assert len(told) == 1
-    assert "not kept in the history" in told[0]
 
 
 CATCHING_UP = """

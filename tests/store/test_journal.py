@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import shutil
 import stat
 import sys
 import threading
 import time
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from decalage.audio import AudioChunk
 from decalage.errors import InputError, OutputError
 from decalage.events import Summary
 from decalage.store.journal import Journal, JournalOptions
-from decalage.store.journal_folders import journal_folder, prune, sessions
+from decalage.store.journal_folders import is_held, journal_folder, prune
 from decalage.store.journal_reader import read_journal
 from decalage.store.journal_sound import FRAME_SAMPLES, FlacEncoder, read_flac
 from decalage.testing import ManualClock
@@ -27,6 +28,7 @@ from tests.store.journal_kit import (
     MODELS,
     OPTIONS,
     START,
+    Disk,
     caption,
     heard,
     kept,
@@ -221,32 +223,6 @@ def test_a_folder_without_a_journal_is_refused(tmp_path: Path) -> None:
         read_journal(tmp_path)
 
 
-class Disk:
-    """Knows how much of each file would be there if the power went now."""
-
-    def __init__(self) -> None:
-        self.safe: dict[int, int] = {}
-        self.synced = threading.Semaphore(0)
-
-    def sync(self, descriptor: int) -> None:
-        status = os.fstat(descriptor)
-        self.safe[status.st_ino] = status.st_size
-        self.synced.release()
-
-    def until_written(self, journal: Journal) -> None:
-        """Wait for what the first recording of ``journal`` was given."""
-        other = journal.begin(START, OPTIONS)
-        other.sound(AudioChunk(0, sound(0, 1)))
-        for what in ("its settings", "the name of its folder", "the settings of the other, which come after"):
-            assert self.synced.acquire(timeout=30), what
-
-    def after_power_loss(self, folder: Path, copy: Path) -> Path:
-        shutil.copytree(folder, copy)
-        for path in folder.iterdir():
-            os.truncate(copy / path.name, self.safe.get(path.stat().st_ino, 0))
-        return copy
-
-
 def test_what_was_handed_over_is_on_the_disk_two_seconds_later(tmp_path: Path) -> None:
     """The stated bound: ``sync_s`` and the frame that is not full."""
     disk, clock = Disk(), ManualClock()
@@ -378,81 +354,58 @@ def test_a_disk_that_fails_leaves_a_session_whole_up_to_there_or_none(tmp_path: 
     assert heard(content.chunks()) == (good - 1) * SECOND
 
 
+def test_a_file_that_cannot_be_closed_ends_the_journal_of_that_session_alone(tmp_path: Path) -> None:
+    told, done = list[str](), list[int]()
+
+    def sync(descriptor: int) -> None:
+        done.append(descriptor)
+        if len(done) == 3:  # the first two make the folder
+            os.close(descriptor)
+            raise OSError(errno.EIO, "the disk is broken")
+
+    journal = Journal(MODELS, tmp_path, JournalOptions(segment_s=1.0), sync=sync, tell=told.append)
+    first, second = journal.begin(START, OPTIONS), journal.begin(START, OPTIONS)
+    for chunk in pieces(0, 3 * SECOND):
+        first.sound(chunk)
+    second.sound(AudioChunk(0, sound(0, 1600)))
+    second.close()
+    journal.close()
+    assert [line for line in told if "the disk is broken" not in line] == []
+    assert (first.stopped, second.stopped) == ("the disk is broken", None)
+    assert read_journal(second.folder.folder).ending == "closed"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no flock")
+def test_who_looks_whether_a_session_is_held_as_it_begins_does_not_keep_it_unlocked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl  # noqa: PLC0415 - not everywhere
+
+    lock, looking = fcntl.flock, list[threading.Timer]()
+
+    def flock(file: FileIO, how: int) -> None:
+        if not looking:  # the first to lock is the writer: another program has just been faster
+            probe = (tmp_path / recording.folder.folder.name / "events.jsonl").open("rb")
+            lock(probe, fcntl.LOCK_EX)
+            looking.append(threading.Timer(0.05, probe.close))
+            looking[0].start()
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    disk = Disk()
+    journal = Journal(MODELS, tmp_path, clock=ManualClock(), sync=disk.sync)
+    recording = journal.begin(START, OPTIONS)
+    recording.sound(AudioChunk(0, sound(0, 1600)))
+    disk.until_written(journal)
+    looking[0].join()
+    assert is_held(recording.folder.folder)
+    journal.close()
+
+
 def test_a_journal_that_cannot_be_kept_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="--no-journal"):
         Journal(MODELS, tmp_path / "file")
-
-
-def aged(folder: Path, days: float) -> Path:
-    """``folder``, last written so long ago, under a name of that time."""
-    then = time.time() - days * DAY_S
-    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(then)) + folder.name[-9:]
-    folder = folder.rename(folder.with_name(name))
-    for path in (*folder.iterdir(), folder):
-        os.utime(path, (then, then))
-    return folder
-
-
-def test_what_is_too_old_goes_when_a_journal_begins(tmp_path: Path) -> None:
-    young, old = aged(kept(tmp_path, 1), 6.9), aged(kept(tmp_path, 1, ended=False), 7.1)
-    (tmp_path / "notes").mkdir()  # none of ours
-    Journal(MODELS, tmp_path).close()
-    assert sorted(tmp_path.iterdir()) == sorted([young, tmp_path / "notes"])
-    assert not old.exists()
-
-
-def test_the_oldest_go_until_there_is_room_but_none_that_goes_on(tmp_path: Path) -> None:
-    folders = [aged(kept(tmp_path, 5), days) for days in (5, 4, 3)]
-    (size,) = {session.bytes for session in sessions(tmp_path)}
-    disk = Disk()
-    journal = Journal(MODELS, tmp_path, sync=disk.sync, clock=ManualClock())
-    running = journal.begin(START, OPTIONS)
-    running.sound(AudioChunk(0, sound(0, 1600)))
-    disk.until_written(journal)
-    most = size * 3 // 2
-    assert size < prune(tmp_path, most_bytes=most, longest_s=7 * DAY_S, now=time.time() + 100) <= most
-    assert not folders[0].exists()
-    assert not folders[1].exists()
-    assert folders[2].exists()
-    prune(tmp_path, most_bytes=0, longest_s=0, now=time.time() + 100)
-    assert len(sessions(tmp_path)) == 2  # the one, and the one that was begun to wait for it
-    assert running.folder.folder.exists()
-    journal.close()
-    prune(tmp_path, most_bytes=0, longest_s=0, now=time.time() + 100)
-    assert sessions(tmp_path) == []
-
-
-def test_sessions_that_go_on_stop_where_they_alone_are_too_much(tmp_path: Path) -> None:
-    told: list[str] = []
-    disk, clock, warned = Disk(), ManualClock(), threading.Event()
-
-    def tell(warning: str) -> None:
-        told.append(warning)
-        warned.set()
-
-    options = JournalOptions(most_bytes=1_000_000)
-    journal = Journal(MODELS, tmp_path, options, clock=clock, sync=disk.sync, tell=tell)
-    clock.until_waiting(1)  # it has looked at what there is
-    recording = journal.begin(START, OPTIONS)
-    for chunk in pieces(0, 40 * SECOND):
-        recording.sound(chunk)
-    disk.until_written(journal)
-    clock.advance(60.0)
-    assert warned.wait(30)
-    recording.sound(AudioChunk(40 * SECOND, sound(40 * SECOND, 1600)))
-    journal.close()
-    assert "more than 1 MB" in told[0]
-    content = read_journal(recording.folder.folder)
-    assert (content.ending, heard(content.chunks())) == ("stopped", 40 * SECOND)
-
-
-def test_what_was_being_deleted_when_the_program_ended_is_deleted(tmp_path: Path) -> None:
-    folder = kept(tmp_path, 1)
-    folder.rename(tmp_path / f".leaving-{folder.name}")
-    assert sessions(tmp_path) == []
-    prune(tmp_path, most_bytes=10**9, longest_s=DAY_S)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_is_kept_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ from tests.store.journal_kit import (
     kept,
     only,
     pieces,
+    shut,
     sound,
     writer,
 )
@@ -86,6 +87,14 @@ def test_what_can_be_gone_on_with_is_found_the_newest_first(tmp_path: Path) -> N
     holder.close()
     assert [each.content.folder for each in unfinished(tmp_path)] == [held, new, old]
     assert list(unfinished(tmp_path / "nowhere")) == []
+
+
+def test_one_that_cannot_be_looked_into_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ = renamed(kept(tmp_path, 1, ended=False), 1)
+    shut(monkeypatch, renamed(kept(tmp_path, 1, ended=False), 2))
+    assert [each.content.folder for each in unfinished(tmp_path)] == [open_]
 
 
 def test_a_session_that_is_being_written_is_nobody_elses_until_its_program_is_gone(tmp_path: Path) -> None:
@@ -155,6 +164,7 @@ def test_from_the_first_damaged_line_on_all_is_answered_again(tmp_path: Path, da
     path.write_bytes(whole + damage + event_line(4, replace(GAP, index=2)))
     journal = Reopened(folder)
     assert (journal.found.next_index, journal.found.next_seq) == (1, 3)
+    journal.event(3, GAP)
     journal.close()
     assert path.read_bytes() == whole + event_line(3, GAP)
 
@@ -178,7 +188,6 @@ def test_a_journal_that_stopped_is_gone_on_with_where_it_stopped(tmp_path: Path)
     with (folder / EVENTS).open("ab") as file:
         file.write(b'{"type":"gap","index":1,"sta\n{"type":"journal","ending":"stopped","samples":64000}\n')
     assert read_journal(folder).ending == "stopped"
-    journal.event(3, GAP)
     journal = Reopened(folder)
     journal.event(3, GAP)
     journal.end()

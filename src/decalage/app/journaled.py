@@ -14,7 +14,7 @@ from decalage.config import StreamOptions
 from decalage.contracts import AudioSource
 from decalage.errors import OutputError
 from decalage.events import Event, LanguageChanged, Settled, Start, Summary
-from decalage.store.history_upkeep import keep_texts
+from decalage.store.history_upkeep import keep_text
 from decalage.store.journal import Journal, JournalOptions, Recording
 from decalage.store.journal_settings import Models
 
@@ -128,9 +128,10 @@ class Kept:
         self, source: AudioSource, start: Start, options: StreamOptions
     ) -> tuple[AudioSource, StreamOptions]:
         limits = JournalOptions()
-        keep_texts(self._root, self._tell)  # before the oldest journals are pruned
         try:
-            self._journal = Journal(models_of(self._settings), self._root, limits, tell=self._tell)
+            self._journal = Journal(
+                models_of(self._settings), self._root, limits, before_delete=keep_text, tell=self._tell
+            )
         except OutputError as error:
             self._tell(str(error))
             return source, options

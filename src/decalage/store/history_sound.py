@@ -11,6 +11,7 @@ import numpy as np
 
 from decalage.audio import SAMPLE_RATE
 from decalage.errors import InputError, OutputError
+from decalage.store.journal_folders import is_kept
 from decalage.store.journal_reader import JournalContent, read_journal
 from decalage.store.journal_sound import FlacEncoder
 
@@ -23,7 +24,7 @@ def kept_sound(folder: Path) -> Iterator[Path]:
 
     Raises ``InputError`` where there is no sound any more, ``OutputError`` where the file cannot be written.
     """
-    if not folder.is_dir():
+    if not is_kept(folder):
         raise InputError(f"the sound of {folder.name} is not kept any more; write a .srt")
     content = read_journal(folder)
     with tempfile.TemporaryDirectory(prefix="decalage-") as place:

@@ -10,21 +10,18 @@ Nothing depends on how a program ended: what it left is looked through whenever 
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from decalage.errors import DecalageError, InputError
+from decalage.errors import InputError, MissingPartError
 from decalage.store.history import History
 from decalage.store.history_database import DamagedHistoryError, history_path, refusals
-from decalage.store.history_journals import is_written, remove, stamp
+from decalage.store.history_journals import remove, stamp
 from decalage.store.history_values import SessionText
-from decalage.store.journal_folders import journal_folder, sessions
-from decalage.store.journal_reader import read_journal
-
-logger = logging.getLogger(__name__)
+from decalage.store.journal_folders import is_written, sessions
+from decalage.store.journal_reader import JournalContent, read_journal
 
 _BESIDE = ("-journal", "-wal", "-shm")
 """Endings of what SQLite may leave beside a file."""
@@ -57,7 +54,10 @@ class Rebuilt:
 
 
 def catch_up(history: History, root: Path) -> Upkeep:
-    """Have in ``history`` what the journals in ``root`` tell, but for sessions that are being written."""
+    """Have in ``history`` what the journals in ``root`` tell, but for sessions that are being written.
+
+    Raises ``OutputError`` where ``root`` cannot be read, and as ``History``.
+    """
     known = history.stamps()
     written, unreadable, told = [], [], []
     for session in sessions(root):
@@ -77,22 +77,35 @@ def catch_up(history: History, root: Path) -> Upkeep:
         if content.ending is None and is_written(folder):
             written.append(name)
             continue
-        events = tuple(each.event for each in content.events)
-        text = SessionText(name, content.settings, content.ending, events)
-        history.remember(text, at or _UNKNOWN, folder.is_dir)
+        _remember(history, content, at)
     return Upkeep(tuple(written), tuple(unreadable), tuple(told))
 
 
-def keep_texts(root: Path | None = None, tell: Callable[[str], None] = logger.warning) -> None:
-    """``catch_up`` before journals are pruned, so that their texts stay. What fails is told, none raised."""
-    root = root or journal_folder()
+def keep_text(folder: Path, open_history: Callable[[Path], History] = History) -> None:
+    """Have in the history what the journal in ``folder`` tells, which nobody writes and is to be deleted.
+
+    One that cannot be read tells nothing, and without FTS5 there is no history. Raises as ``History`` else.
+    """
+    at = stamp(folder)
     try:
-        if sessions(root):
-            with History(history_path(root)) as history:
-                for line in catch_up(history, root).told:
-                    tell(line)
-    except (DecalageError, OSError) as error:
-        tell(f"texts of old sessions are not kept in the history: {error}")
+        content = read_journal(folder)
+    except InputError:
+        return
+    try:
+        history = open_history(history_path(folder.parent))
+    except MissingPartError:
+        return
+    with history:
+        if at is None or history.stamps().get(folder.name) != at:
+            _remember(history, content, at)
+
+
+def _remember(history: History, content: JournalContent, at: str | None) -> None:
+    """As it was when its stamp was ``at``; unless it was deleted meanwhile."""
+    folder = content.folder
+    events = tuple(each.event for each in content.events)
+    text = SessionText(folder.name, content.settings, content.ending, events)
+    history.remember(text, at or _UNKNOWN, folder.is_dir)
 
 
 def forget(history: History, root: Path, names: Sequence[str]) -> None:

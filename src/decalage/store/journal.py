@@ -26,12 +26,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from decalage.audio import AudioChunk
-from decalage.clock import Clock, SystemClock
+from decalage.clock import Clock, OutsideClock
 from decalage.config import StreamOptions
 from decalage.errors import OutputError, one_line
 from decalage.events import Event, Start
 from decalage.flow.channel import Channel, ChannelClosed, ChannelFinished
-from decalage.store.journal_folders import journal_folder, make_private, new_name, prune
+from decalage.store.journal_folders import journal_folder, make_private, new_name
+from decalage.store.journal_pruner import Pruner
 from decalage.store.journal_session import SessionFolder, Sync
 from decalage.store.journal_settings import JournalSettings, Models
 
@@ -150,8 +151,8 @@ Work: TypeAlias = Callable[[], None]
 class Journal:
     """Keeps the sessions of this program in ``root``, by default the user's own folder.
 
-    ``tell`` gets each warning; ``sync`` stands for ``os.fsync``. Raises ``OutputError`` where nothing can be
-    written.
+    ``before_delete``: as of ``Pruner``. ``tell`` gets each warning; ``sync`` stands for ``os.fsync``. Raises
+    ``OutputError`` where nothing can be written.
     """
 
     def __init__(
@@ -160,6 +161,7 @@ class Journal:
         root: Path | None = None,
         options: JournalOptions | None = None,
         *,
+        before_delete: Callable[[Path], None] = lambda _: None,
         clock: Clock | None = None,
         sync: Sync = os.fsync,
         tell: Callable[[str], None] = logger.warning,
@@ -167,7 +169,7 @@ class Journal:
         self.root = root or journal_folder()
         self._models = models
         self._options = options or JournalOptions()
-        self._clock = clock or SystemClock()
+        self._clock = clock or OutsideClock()
         self._sync = sync
         self._tell = tell
         self._queue: Channel[tuple[Recording, Work]] = Channel(self._options.waiting_s, clock=self._clock)
@@ -179,6 +181,7 @@ class Journal:
                 f"no journal can be kept in {self.root}: {error.strerror}; "
                 "use --no-journal, or set DECALAGE_DATA to another folder"
             ) from error
+        self._pruner = Pruner(self.root, before_delete, self._clock, tell)
         self._prune_at = self._clock.now()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -259,11 +262,7 @@ class Journal:
 
     def _prune(self) -> None:
         limits = self._options
-        try:
-            left = prune(self.root, most_bytes=limits.most_bytes, longest_s=limits.longest_s)
-        except OSError as error:
-            self._tell(f"old journals cannot be looked through: {error.strerror}")
-            return
+        left = self._pruner.prune(most_bytes=limits.most_bytes, longest_s=limits.longest_s)
         if left > limits.most_bytes:
             for recording in list(self._open):
                 recording.stop(f"the sessions that go on take more than {limits.most_bytes / 1e6:.0f} MB")

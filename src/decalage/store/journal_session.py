@@ -178,7 +178,7 @@ class SessionFolder:
         try:
             self._write_settings()
             self._events = Appended(create_private(self.folder / EVENTS), self._sync)
-            take_hold(self._events.file)
+            take_hold(self._events.file, wait=True)  # another program may be looking whether somebody has it
             for told in self._early:
                 self._events.write(told)
             self._sync_folder(self.folder.parent)
@@ -230,12 +230,12 @@ def event_line(seq: int, event: Event) -> bytes:
 
     What is captioned later begins where this ended.
     """
-    exact = {"start": event.start, "end": event.end} if isinstance(event, Settled) else {}
     return _line({**exactly(event), "seq": seq})
 
 
 def exactly(event: Event) -> dict[str, Any]:
     """As published, but for where it begins and ends: that form rounds to more than a sample."""
+    exact = {"start": event.start, "end": event.end} if isinstance(event, Settled) else {}
     return {**as_json(event), **exact}
 
 

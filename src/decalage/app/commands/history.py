@@ -34,7 +34,7 @@ from decalage.store.history import History
 from decalage.store.history_sound import kept_sound
 from decalage.store.history_upkeep import Upkeep
 from decalage.store.history_values import Listed, read_in, rendered
-from decalage.store.journal_folders import journal_folder
+from decalage.store.journal_folders import is_kept, journal_folder
 
 _to = click.option(
     "--to", "languages", type=LanguagesType(), metavar="LANG[,LANG…]", help="Only these translations."
@@ -83,7 +83,7 @@ def _tell_of(found: Sequence[Listed], upkeep: Upkeep) -> None:
     if upkeep.written:
         tell(f"{some(upkeep.written)} goes on, and is in the history when it has ended")
     root = journal_folder()
-    cut_off = [each.name for each in found if each.ending != "closed" and (root / each.name).is_dir()]
+    cut_off = [each.name for each in found if each.ending != "closed" and is_kept(root / each.name)]
     if cut_off:
         tell(f"{some(cut_off)} was cut off; decalage resume captions what has no caption yet")
 

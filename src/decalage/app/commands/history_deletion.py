@@ -14,9 +14,8 @@ from decalage.app.commands.captioning import tell
 from decalage.app.commands.history_opened import LAST, named, opened, some
 from decalage.errors import UsageError
 from decalage.store.history_database import history_path
-from decalage.store.history_journals import is_written
 from decalage.store.history_upkeep import damaged_path, delete_database, forget, rebuild
-from decalage.store.journal_folders import journal_folder
+from decalage.store.journal_folders import is_written, journal_folder
 
 _MOST_DAYS = 36_500
 """Before that nobody has said anything into a computer."""

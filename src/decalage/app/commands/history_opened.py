@@ -9,9 +9,8 @@ from pathlib import Path
 from decalage.app.commands.captioning import tell
 from decalage.errors import InputError, OutputError
 from decalage.store.history import History
-from decalage.store.history_journals import is_written
 from decalage.store.history_upkeep import Upkeep, catch_up
-from decalage.store.journal_folders import journal_folder
+from decalage.store.journal_folders import is_written, journal_folder
 
 LAST = "last"
 """Names the newest session."""

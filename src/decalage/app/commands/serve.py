@@ -20,6 +20,7 @@ from decalage.app.journaled import models_of
 from decalage.app.options import LanguagesType, config_option
 from decalage.app.settings import Settings, overcommitted, unheard_terms
 from decalage.errors import MissingPartError, UsageError
+from decalage.store.history_upkeep import keep_text
 from decalage.store.journal import Journal, JournalOptions
 from decalage.store.journal_folders import journal_folder
 
@@ -234,7 +235,7 @@ def _made(own: Serving, settings: Settings, stack: ExitStack) -> Running:
     limits = Limits(
         sessions=own.sessions, session_s=own.session_limit, idle_s=own.idle_limit, grace_s=own.grace
     )
-    journal = _journal(settings, own.sessions) if own.journal else None
+    journal = journal_of(settings, own.sessions) if own.journal else None
     if journal is not None:
         stack.callback(journal.close)  # once nothing more is answered
     booth = Booth(settings, own.languages or None)
@@ -244,9 +245,10 @@ def _made(own: Serving, settings: Settings, stack: ExitStack) -> Running:
     return Running(service, _address(own), drain_s=own.drain)
 
 
-def _journal(settings: Settings, sessions: int) -> Journal:
+def journal_of(settings: Settings, sessions: int) -> Journal:
     """Where sessions are kept. Raises ``OutputError``."""
-    return Journal(models_of(settings), options=JournalOptions(waiting_s=_JOURNAL_S * sessions))
+    limits = JournalOptions(waiting_s=_JOURNAL_S * sessions)
+    return Journal(models_of(settings), options=limits, before_delete=keep_text)
 
 
 def _tell(own: Serving, url: str) -> None:
