@@ -28,7 +28,7 @@ from decalage.store.journal_folders import journal_folder
 from decalage.store.journal_reader import read_journal
 from tests.app.test_cli import refused
 from tests.store.history_kit import said, session
-from tests.store.journal_kit import GAP, START, sound
+from tests.store.journal_kit import GAP, START, shut, sound
 
 FIRST, SECOND, THIRD = (f"2026010{day}T030405Z-{day:08x}" for day in (1, 2, 3))
 LONG = (
@@ -341,6 +341,38 @@ def test_a_reader_that_leaves_ends_it_without_a_word(root: Path) -> None:
         shown.stdout.close()
         assert shown.stderr.read() == ""
         assert shown.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [("history",), ("history", "--json"), ("history", "search", "word"), ("resume", "--list")]
+)
+def test_a_list_that_nobody_reads_ends_without_a_word(root: Path, arguments: tuple[str, ...]) -> None:
+    session(root, [said(0, en="word")], FIRST, ended=False)
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "decalage", *arguments]
+    with subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE, text=True) as listing:
+        os.close(writing)
+        assert listing.stderr is not None
+        assert listing.stderr.read() == ""
+        assert listing.wait(60) == 0
+
+
+def test_journals_that_cannot_be_looked_into_hinder_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    session(root, EVENTS, FIRST, ended=False)
+    closed = session(root, EVENTS[:1], SECOND)
+    with monkeypatch.context() as patch:
+        shut(patch, closed)
+        code, out, err = run(capsys, "search", "pais")
+        assert (code, out.count("país")) == (0, 2)
+        assert err.count("\n") == 1
+        assert f"{closed} cannot be read: Permission denied" in err
+    shut(monkeypatch, root)
+    code, out, err = run(capsys)
+    assert (code, len(out.splitlines())) == (0, 2)
+    assert f"the journals in {root} cannot be read: Permission denied" in err
 
 
 LISTED = Listed(

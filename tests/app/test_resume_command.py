@@ -94,6 +94,19 @@ def test_a_session_that_is_held_is_refused_by_name_and_passed_over_without(
         assert told(capsys)[0] == 0
 
 
+def test_a_session_has_the_names_that_the_history_prints(
+    capsys: pytest.CaptureFixture[str], root: Path
+) -> None:
+    folder = kept(root, 1)
+    for name in (folder.name.partition("-")[0], folder.name, "last"):
+        code, _, err = told(capsys, name)
+        assert (code, err) == (
+            0,
+            f"decalage: nothing to resume in {folder}: all that was heard has its answer\n",
+        )
+    assert "decalage resume --list" in refused(capsys, "resume", "2027")[1]
+
+
 @pytest.mark.parametrize("name", ["nothing", "../journal", "\0"])
 def test_what_is_no_session_is_refused(capsys: pytest.CaptureFixture[str], root: Path, name: str) -> None:
     root.mkdir(parents=True)

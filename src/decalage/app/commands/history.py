@@ -19,6 +19,7 @@ from decalage.app.commands.history_tables import (
     hits_as_json,
     session_lines,
     sessions_as_json,
+    write,
 )
 from decalage.app.options import LanguagesType
 from decalage.app.outputs import check_outputs, open_sinks
@@ -63,11 +64,10 @@ def history(context: click.Context, as_object: bool) -> None:
     with opened() as (kept, upkeep):
         found = kept.listed()
     if as_object:
-        click.echo(sessions_as_json(found, upkeep.written))
+        write([sessions_as_json(found, upkeep.written)])
         return
     if found:
-        for line in session_lines(found, _columns()):
-            click.echo(line)
+        write(session_lines(found, _columns()))
     _tell_of(found, upkeep)
 
 
@@ -104,10 +104,9 @@ def search(words: tuple[str, ...], language: str | None, limit: int, as_object: 
     with opened() as (kept, _):
         found = kept.search(words, language=None if language is None else primary(language), limit=limit)
     if as_object:
-        click.echo(hits_as_json(found))
+        write([hits_as_json(found)])
         return
-    for line in hit_lines(found):
-        click.echo(line)
+    write(hit_lines(found))
     if not found.hits:
         tell("nothing found")
     elif found.total > len(found.hits):

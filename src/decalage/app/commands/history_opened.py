@@ -31,8 +31,8 @@ def opened() -> Iterator[tuple[History, Upkeep]]:
         yield history, upkeep
 
 
-def named(given: str, names: Sequence[str]) -> str:
-    """The one of ``names``, the newest last, that is meant. Raises ``InputError``."""
+def named(given: str, names: Sequence[str], listing: str = "decalage history") -> str:
+    """The one of ``names``, the newest last, that is meant; ``listing`` tells them. Raises ``InputError``."""
     if given == LAST and names:
         return names[-1]
     given = Path(given).name  # where a journal is kept has been told as a folder
@@ -43,7 +43,7 @@ def named(given: str, names: Sequence[str]) -> str:
         raise InputError(f"{given} is the beginning of {some(fitting)}; write more of it")
     if is_written(journal_folder() / given):
         raise InputError(f"{given} is being written, and in the history when it has ended")
-    raise InputError(f"no session {given!r} is kept; decalage history lists them")
+    raise InputError(f"no session {given!r} is kept; {listing} lists them")
 
 
 def some(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -10,7 +11,9 @@ from datetime import datetime
 import click
 from rich.cells import cell_len, set_cell_size
 
+from decalage.errors import OutputError
 from decalage.sinks.captions import clean, clock
+from decalage.sinks.output import TextOutput
 from decalage.store.history_values import Found, Hit, Listed
 
 _HEADINGS = ("name", "began", "length", "languages", "captions", "first words")
@@ -19,6 +22,16 @@ _PIPED = 100
 _LEAST = 10
 """Columns that the first words have in any case."""
 _INDENT = "  "
+
+
+def write(lines: Iterable[str]) -> None:
+    """``lines`` to standard output, styled where a person sees them. Raises as ``TextOutput``."""
+    if sys.stdout is None:
+        raise OutputError("standard output is closed")
+    output, styled = TextOutput(sys.stdout, "standard output"), sys.stdout.isatty()
+    for line in lines:
+        output.line(line if styled else click.unstyle(line))
+    output.close()
 
 
 def session_lines(found: Sequence[Listed], width: int | None) -> Iterator[str]:

@@ -11,13 +11,14 @@ from click.core import ParameterSource
 
 from decalage.app.commands.captioning import Outputs, caption, tell
 from decalage.app.commands.declared import declared_among, told
+from decalage.app.commands.history_opened import named
+from decalage.app.commands.history_tables import write
 from decalage.app.options import LanguagesType, config_option
 from decalage.app.outputs import tells_words
 from decalage.app.resumed import Resumed, settings_of
 from decalage.app.settings import Settings
 from decalage.audio import seconds
-from decalage.errors import UsageError
-from decalage.store.journal_folders import journal_folder
+from decalage.store.journal_folders import is_kept, journal_folder, sessions
 from decalage.store.journal_unfinished import Reopened, Unfinished, unfinished
 
 
@@ -88,22 +89,24 @@ def _newest(root: Path) -> Path | None:
 
 
 def _named(root: Path, given: str) -> Path:
-    """The folder of that name. Raises ``UsageError``."""
-    for folder in (Path(given), root / given):
-        if folder.is_dir():
-            return folder.absolute()
-    raise UsageError(f"no journal {given!r}; to see which there are: decalage resume --list")
+    """The folder that is meant: itself, or named as in the history. Raises ``UsageError``."""
+    if is_kept(Path(given)):
+        return Path(given).absolute()
+    return root / named(given, [each.folder.name for each in sessions(root)], "decalage resume --list")
 
 
 def _list(root: Path) -> int:
     found = list(unfinished(root))
-    for each in found:
-        settings = each.content.settings
-        languages = f"{settings.options.source} → {', '.join(settings.options.targets)}"
-        click.echo(f"{each.content.folder.name}  {_left(each)}  {languages}  {settings.start.input}")
+    write(map(_line, found))
     if not found:
         tell(f"nothing to resume in {root}")
     return 0
+
+
+def _line(found: Unfinished) -> str:
+    settings = found.content.settings
+    languages = f"{settings.options.source} → {', '.join(settings.options.targets)}"
+    return f"{found.content.folder.name}  {_left(found)}  {languages}  {settings.start.input}"
 
 
 def _left(found: Unfinished) -> str:
