@@ -42,6 +42,10 @@ class OnnxWhisper:
         settings.intra_op_num_threads = threads
         settings.inter_op_num_threads = 1
         settings.log_severity_level = 4
+        # Hardly two calls have the same shapes: an arena grows to what all of them need and keeps it, 100 MB,
+        # and the plan that is made for one is never used again. The C library's allocator is no slower.
+        settings.enable_cpu_mem_arena = False
+        settings.enable_mem_pattern = False
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._encoder, self._decoder = (
