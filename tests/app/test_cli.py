@@ -18,6 +18,8 @@ import pytest
 
 from decalage.app.cli import main
 from decalage.app.commands.translate import translate
+from decalage.app.outputs import check_languages, open_sinks
+from tests.sinks.events import caption
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 ASK_NOT = str(SAMPLES / "ask-not.flac")
@@ -99,6 +101,43 @@ def test_a_refusal_leaves_no_file(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert refused(capsys, "translate", ASK_NOT, "--to", "xx", "-o", str(path))[0] == 2
     assert refused(capsys, "translate", "nothing.wav", "-o", str(path))[0] == 2
     assert path.read_text() == "kept\n"
+
+
+@pytest.mark.parametrize("name", ["mine.es.srt", "mine.es.mkv", "mine.spa.vtt"])
+def test_subtitles_named_for_a_language_that_no_caption_has_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    path, before = tmp_path / name, tmp_path / "before.srt"
+    path.write_text("kept\n")
+    code, line = refused(capsys, "translate", ASK_NOT, "-o", str(before), "-o", str(path))
+    assert code == 2
+    assert line == f"decalage: {path}: es is not among the captions (en, pt): add --to pt,es"
+    assert path.read_text() == "kept\n"
+    assert not before.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("a.pt-BR.srt", "en"),
+        ("a.en.srt", "en-US"),
+        ("a.new.srt", "en"),
+        ("a.es.txt", "en"),
+        ("a.es.srt", "auto"),
+        ("a.srt", "en"),
+        ("-", "en"),
+    ],
+)
+def test_names_of_any_other_kind_are_taken(path: str, source: str) -> None:
+    check_languages([path], source, ["pt"])
+
+
+def test_a_name_that_only_looks_like_a_language_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "talk.new.srt"
+    (sink,) = open_sinks("text", [str(path)], show=None, live=False)
+    sink.write(caption(0, 1.4, en="Hi there.", pt="Oi."))
+    sink.close()
+    assert "Oi." in path.read_text("utf-8")
 
 
 @pytest.mark.real

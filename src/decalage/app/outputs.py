@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
+from decalage.app.settings import AUTO
 from decalage.contracts import Sink
 from decalage.errors import OutputError, UsageError
 from decalage.events import Event
-from decalage.languages import primary
+from decalage.languages import LANGUAGES, primary
 from decalage.sinks.captions import Show
 from decalage.sinks.console import PipeConsole
 from decalage.sinks.jsonl import JsonlSink
@@ -54,6 +55,24 @@ def check_outputs(outputs: Sequence[str], given: str) -> None:
         check_writable(path, whole=video)
 
 
+def check_languages(outputs: Sequence[str], source: str, targets: Sequence[str]) -> None:
+    """Refuse subtitles named for a language that no caption has, such as ``talk.es.srt`` of Portuguese.
+
+    ``source``: of the speech, ``auto`` where it may be any. Raises ``UsageError``; touches no file.
+    """
+    if source.lower() == AUTO:
+        return
+    wanted = tuple(dict.fromkeys(map(primary, targets)))
+    spoken = tuple(dict.fromkeys((primary(source), *wanted)))
+    for path in outputs:
+        language = _language_of(path, spoken) if Path(path).suffix.lstrip(".") in (*FORMS, VIDEO) else None
+        if language is not None and language not in spoken:
+            raise UsageError(
+                f"{path}: {language} is not among the captions ({', '.join(spoken)}): "
+                f"add --to {','.join((*wanted, language))}"
+            )
+
+
 def open_sinks(
     form: str,
     outputs: Sequence[str],
@@ -62,10 +81,12 @@ def open_sinks(
     live: bool,
     given: str = "-",
     status: Callable[[], str] | None = None,
+    targets: Collection[str] = (),
 ) -> list[Sink]:
     """Where captions go: standard output in ``form``, and each path by its extension.
 
     ``show`` None: both languages on the screen, the target in subtitles. ``given``: what is captioned.
+    ``targets``: languages that names of paths may say, besides those that are known.
 
     With paths given, standard output is written only where a person sees it, or for a path ``-``.
     The paths have passed ``check_outputs``. Raises ``OutputError``.
@@ -77,7 +98,7 @@ def open_sinks(
             raise OutputError("standard output is closed; write to a file with -o")
         sinks.append(_screen(form, show=show, live=live, status=status))
     for path, suffix in forms.items():
-        language = _language_of(path)
+        language = _language_of(path, targets)
         if suffix == VIDEO:
             sinks.append(VideoSink(path, given, show or "target", language))
         else:
@@ -112,13 +133,17 @@ def as_text(events: Iterable[Event], form: str, show: Show | None, language: str
     return text.getvalue()
 
 
-def _language_of(path: str) -> str | None:
-    """The language that a name such as ``talk.pt.srt`` asks for."""
+def _language_of(path: str, others: Collection[str] = ()) -> str | None:
+    """The language that a name such as ``talk.pt.srt`` asks for; in ``talk.new.srt`` there is none.
+
+    ``others``: languages besides those that are known.
+    """
     inner = Path(path).with_suffix("").suffix.lstrip(".")
     try:
-        return primary(inner)
+        language = primary(inner)
     except UsageError:
         return None
+    return language if language in LANGUAGES or language in others else None
 
 
 def _screen(form: str, *, show: Show | None, live: bool, status: Callable[[], str] | None) -> Sink:

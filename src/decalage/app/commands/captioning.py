@@ -15,7 +15,7 @@ import click
 
 from decalage.app.compose import make_blueprint, make_runtime, start_event, stream_options
 from decalage.app.journaled import Keeping, Unkept
-from decalage.app.outputs import check_outputs, open_sinks, open_speech
+from decalage.app.outputs import check_languages, check_outputs, open_sinks, open_speech
 from decalage.app.progress import progress
 from decalage.app.session import Session, failures
 from decalage.app.settings import Settings, overcommitted, unheard_terms
@@ -98,7 +98,13 @@ def _caption(
         heard, options = keeping.begin(source, start, stream_options(settings, blueprint))
         live = settings.pace == "realtime"
         opened = open_sinks(
-            outputs.form, outputs.outputs, show=outputs.show, live=live, given=given, status=status
+            outputs.form,
+            outputs.outputs,
+            show=outputs.show,
+            live=live,
+            given=given,
+            status=status,
+            targets=stream_options(settings, blueprint).targets,
         )
         incomplete = Complaints(tell)
         sinks: list[Sink] = [Together(opened, incomplete), *([] if speech is None else [speech])]
@@ -137,6 +143,7 @@ def _write_trace(trace: Trace, path: str, incomplete: Complaints) -> None:
 
 def _checked(settings: Settings, outputs: Outputs, given: str) -> Trace | None:
     """Refuse outputs that cannot be, tell cautions, and give the trace if one is asked for."""
+    check_languages(outputs.outputs, settings.source, settings.targets)
     check_outputs(outputs.outputs, given)
     for caution in filter(None, (overcommitted(settings), unheard_terms(settings))):
         tell(caution)
