@@ -44,18 +44,18 @@ def _manifest(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _table(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     table = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    if "path" not in (table.fieldnames or ()):
-        raise InputError(
-            f"{path.name}, line 1 has to name the columns, path among them; from, to, name if wanted"
-        )
     try:
+        if "path" not in (table.fieldnames or ()):
+            raise InputError(
+                f"{path.name}, line 1 has to name the columns, path among them; from, to, name if wanted"
+            )
         for row in table:
             place = f"{path.name}, line {table.line_num}"
             if None in row or None in row.values():
                 raise InputError(f"{place} has not as many columns as line 1")
             yield place, row
     except csv.Error as error:
-        raise InputError(f"{path.name}, line {table.line_num} is not CSV: {error}") from error
+        raise InputError(f"{path.name}, line {max(1, table.line_num)} is not CSV: {error}") from error
 
 
 def _plain(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

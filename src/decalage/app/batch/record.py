@@ -76,6 +76,7 @@ def read_record(text: str) -> Record | None:
         known = {field.name for field in fields(Record)}
         given = {name: value for name, value in body.items() if name in known}
         record = Record(**{**given, "stamp": Stamp(**body["stamp"])})
+        record.as_text()  # what is nested too deep to be written again is none either
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
     return record if _sane(record) else None
