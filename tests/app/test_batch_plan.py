@@ -409,6 +409,24 @@ def test_a_line_tells_what_became_of_a_file() -> None:
     assert line(outcome(task, how="reused", record=record_of("talk", taken_from="x"))).endswith(": done as x")
 
 
+def test_the_figures_of_the_end_count_each_file_once() -> None:
+    def several(count: int, **changed: Any) -> list[Outcome]:
+        return [outcome(task_of(f"{changed}{number}", 10.0), **changed) for number in range(count)]
+
+    ended = [
+        *several(8),
+        *several(1, state="damaged"),
+        *several(1, how="reused"),
+        *several(2, state="failed", how=None, record=None),
+    ]
+    assert totals(ended, 0.0).startswith(
+        "12 files: 9 captioned (1 of them damaged), 1 made from another, 2 failed;"
+    )
+    mixed = [*several(1, how="before", state="damaged"), *several(10, how="written")]
+    assert totals(mixed, 0.0) == "11 files: 1 done before (damaged), 10 written from their events"
+    assert line(mixed[-1]).endswith(": done, written from its events")
+
+
 def test_names_are_told_in_one_line_that_any_terminal_shows() -> None:
     told = printable("a\nb\x1b[2Jc\udcff")
     assert told.isprintable()
@@ -435,6 +453,7 @@ def test_the_report_adds_up_and_is_json_whatever_files_are_called() -> None:
         "left": 1,
         "captioned": 1,
         "before": 1,
+        "written": 0,
         "reused": 0,
         "audio_s": 200.0,
         "captioned_s": 100.0,

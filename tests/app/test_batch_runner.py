@@ -79,6 +79,15 @@ def test_nothing_is_heard_twice(tmp_path: Path) -> None:
     assert standing_files(tmp_path / "out") == first
 
 
+def test_a_file_that_was_deleted_is_written_from_its_own_events(tmp_path: Path) -> None:
+    recording(tmp_path / "a.wav", 1)
+    with hearing() as heard:
+        run(tmp_path / "out", [tmp_path / "a.wav"], heard)
+        (tmp_path / "out" / "a.srt").unlink()
+        assert states(run(tmp_path / "out", [tmp_path / "a.wav"], heard)) == {"a.wav": ("done", "written")}
+    assert heard.heard == {"a.wav": 1}
+
+
 def test_a_renamed_file_is_given_its_results_under_the_new_name(tmp_path: Path) -> None:
     source = tmp_path / "in"
     recording(source / "a.wav", 1)

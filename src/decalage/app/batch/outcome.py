@@ -10,8 +10,9 @@ from decalage.app.batch.record import Quality, Record
 
 State: TypeAlias = Quality | Literal["failed", "left"]
 """As of a record, or: ``failed``, there are no results; ``left``, the batch ended before its turn came."""
-How: TypeAlias = Literal["captioned", "before", "reused"]
-"""``before``: by a batch before this one. ``reused``: made of another result set, without captioning."""
+How: TypeAlias = Literal["captioned", "before", "written", "reused"]
+"""``before``: by a batch before this one. Without captioning: ``written`` of the events of its own set,
+``reused``: made of another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

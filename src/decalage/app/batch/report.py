@@ -42,6 +42,7 @@ def make_report(
             **{state: states[state] for state in ("done", "damaged", "incomplete", "failed", "left")},
             "captioned": hows["captioned"],
             "before": hows["before"],
+            "written": hows["written"],
             "reused": hows["reused"],
             "audio_s": round(sum(each.audio_s for each in outcomes), 3),
             "captioned_s": round(heard_s, 3),

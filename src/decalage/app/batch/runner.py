@@ -163,8 +163,9 @@ class Batch:
         records = self._folder.records
         if isinstance(found, Record):
             records.add(found)
-            how: How = "before" if reuse.whole else "reused"
-            self._end(number, done_before(self._tasks[number], found, how))
+            task = self._tasks[number]
+            how: How = "written" if reuse.record.name == task.name else "reused"
+            self._end(number, done_before(task, found, "before" if reuse.whole else how))
         elif isinstance(found, MalformedEventError | OSError | OutputError) and not full(found):
             path = self._tasks[number].path
             logger.warning("%s is looked at again, for what was there could not be used: %s", path, found)

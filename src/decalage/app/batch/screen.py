@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,17 @@ from decalage.app.batch.plan import Task
 from decalage.app.batch.standing import Standing, length, line, printable, times, why
 from decalage.clock import SystemClock
 from decalage.sinks.console import PipeConsole
+
+_KINDS = {
+    "captioned": "captioned",
+    "before": "done before",
+    "written": "written from their events",
+    "reused": "made from another",
+    "failed": "failed",
+    "left": "left",
+}
+"""How a file ended, or in which state where it has no results → in words."""
+_ONE = {"written": "written from its events"}
 
 
 class Shown(Watch, Protocol):
@@ -117,22 +128,22 @@ def tell_end(outcomes: Sequence[Outcome], wall_s: float, results: Path) -> None:
 
 def totals(outcomes: Sequence[Outcome], wall_s: float) -> str:
     """All of it in a line."""
-    how = Counter(each.how for each in outcomes)
-    state = Counter(each.state for each in outcomes)
     heard_s = sum(each.audio_s for each in outcomes if each.how == "captioned")
-    counts = {
-        "captioned": how["captioned"],
-        "done before": how["before"],
-        "made from another": how["reused"],
-        "damaged": state["damaged"],
-        "incomplete": state["incomplete"],
-        "failed": state["failed"],
-        "left": state["left"],
-    }
-    told = [f"{count} {name}" for name, count in counts.items() if count]
+    kinds = Counter[str](each.how or each.state for each in outcomes)
+    bad = Counter[tuple[str, str]]((each.how, each.state) for each in outcomes if each.how and not each.good)
+    told = [_counted(kind, kinds[kind], bad) for kind in _KINDS if kinds[kind]]
     speed = heard_s / wall_s if heard_s and wall_s > 0 else None
     spent = f"; {length(heard_s)} in {length(wall_s)}, {times(speed)}" if heard_s else ""
     return f"{len(outcomes)} file{'' if len(outcomes) == 1 else 's'}: {', '.join(told)}{spent}"
+
+
+def _counted(kind: str, count: int, bad: Mapping[tuple[str, str], int]) -> str:
+    """``9 captioned (1 of them damaged)``: each file once."""
+    states = [(state, number) for (how, state), number in bad.items() if how == kind]
+    of_all = [state for state, number in states if number == count]
+    some = ", ".join(of_all or [f"{number} of them {state}" for state, number in states])
+    name = _ONE.get(kind, _KINDS[kind]) if count == 1 else _KINDS[kind]
+    return f"{count} {name}{f' ({some})' if some else ''}"
 
 
 def _numbered(standing: Standing, outcome: Outcome) -> str:

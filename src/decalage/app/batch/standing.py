@@ -103,6 +103,8 @@ def line(outcome: Outcome) -> str:
     reason = f": {told}" if told else ""
     if record is None:
         return f"{name}: {outcome.state}{reason}"
+    if outcome.how == "written":
+        return f"{name}: {outcome.state}, written from its events{reason}"
     if outcome.how != "captioned":
         made = "before" if record.taken_from is None else f"as {printable(record.taken_from)}"
         return f"{name}: {outcome.state} {made}{reason}"
