@@ -279,7 +279,7 @@ def test_a_list_may_name_languages_and_bad_files_are_told_at_the_end(tmp_path: P
     assert b"ask what you can do for your country" in there["one.srt"]
     assert "perguntem" in there["two.srt"].decode()
     for words in (
-        "pieces could not be decoded",
+        "1 piece could not be decoded",
         "cannot be opened as sound",
         "does not exist; check the name",
     ):

@@ -53,6 +53,13 @@ def test_the_bundled_talk_decodes_to_its_length() -> None:
         assert len(decode(SAMPLES / row["path"])) == pytest.approx(row["seconds"] * SAMPLE_RATE, abs=160)
 
 
+def test_what_could_not_be_decoded_is_counted_in_words(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.flac"
+    cut.write_bytes((SAMPLES / "ask-not.flac").read_bytes()[:100_000])
+    with pytest.raises(DamagedInputError, match=" 1 piece could not be decoded, "):
+        decode(cut)
+
+
 def test_every_evaluation_file_is_decoded_or_refused_as_it_expects(speech_dir: Path) -> None:
     wrong = []
     for line in (speech_dir / "manifest.jsonl").read_text("utf-8").splitlines():

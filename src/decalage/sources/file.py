@@ -236,8 +236,9 @@ class FileSource:
 
     def _tell_damage(self, heard_s: float) -> None:
         if self._skipped:
+            pieces = f"{self._skipped} piece{'' if self._skipped == 1 else 's'}"
             raise DamagedInputError(
-                f"{self.name} is damaged: {self._skipped} pieces could not be decoded, {heard_s:.1f} s could"
+                f"{self.name} is damaged: {pieces} could not be decoded, {heard_s:.1f} s could"
             )
         claims = self._container.format.name.split(",")[0] in _EXACT
         if claims and self.duration_s is not None and heard_s < self.duration_s - _SHORT_S:
