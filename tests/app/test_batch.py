@@ -123,6 +123,15 @@ def test_a_dry_run_writes_nothing_and_tells_files_and_hours(
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_a_dry_run_ends_as_the_batch_would_where_a_file_cannot_be_read(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.mp3").write_text("not a sound")
+    code, output, _ = told(capsys, ASK_NOT, tmp_path, "-o", tmp_path / "out", "--dry-run")
+    assert code == 1
+    assert [line.split()[0] for line in output.splitlines()[:2]] == ["new", "failed"]
+
+
 def test_results_that_a_shell_names_are_left_out_and_told(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

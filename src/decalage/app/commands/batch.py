@@ -192,7 +192,7 @@ def _foretell(entries: Sequence[Entry], ways: Sequence[Settings], settings: Sett
         output = TextOutput(sys.stdout, "standard output")
         for line in lines(foreseen, folder):
             output.line(line)
-    return 0
+    return 1 if any(each.due == "failed" for each in foreseen) else 0
 
 
 def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings, wanted: _Asked) -> int:
