@@ -81,7 +81,7 @@ def test_the_transcript_is_kept_where_it_says_unless_told_otherwise(server: Soun
     kept = [json.loads(line)["type"] for line in path.read_text("utf-8").splitlines()]
     assert kept[0] == "start"
     assert kept[-1] == "summary"
-    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert [each.stat().st_mode & 0o777 for each in (path.parent, path)] == [0o700, 0o600]
     assert out == ""
     process = live(server, "--input", "speech.monitor", "--duration", "1", "--no-save")
     _, errors = process.communicate(timeout=60)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
-import platformdirs
 
 from decalage.app.commands.captioning import Outputs, caption, tell
 from decalage.app.commands.declared import declared_live, told
@@ -20,11 +17,12 @@ from decalage.app.keys import Keys
 from decalage.app.options import config_option
 from decalage.app.outputs import tells_words
 from decalage.app.settings import Settings
+from decalage.app.transcripts import drop_empty, make_transcript, new_transcript
 from decalage.contracts import AudioSource
-from decalage.errors import OutputError, UsageError
+from decalage.errors import UsageError
 from decalage.sources.microphone import SILENT_DB, MicrophoneSource
 from decalage.sources.portaudio import devices
-from decalage.store.journal_folders import journal_folder, make_private
+from decalage.store.journal_folders import journal_folder
 
 _BARS = 12
 
@@ -86,9 +84,9 @@ def live(
     """  # noqa: D301 - \b keeps click from filling the lines
     told(verbose)
     where = Outputs.taken(chosen)
-    saved = save and not where.outputs
-    if saved:
-        where = replace(where, outputs=(str(_transcript()), "-"))
+    transcript = new_transcript() if save and not where.outputs else None
+    if transcript is not None:
+        where = replace(where, outputs=(str(transcript), "-"))
     settings = Settings(**chosen, pace="realtime", words=tells_words(where.form, where.outputs))
     view = _View()
     with ExitStack() as stack:
@@ -98,8 +96,10 @@ def live(
 
         def open_input() -> AudioSource:
             view.microphone, source = open_microphone(wanted, settings)
-            if saved:
-                tell(f"transcript in {where.outputs[0]}")
+            if transcript is not None:
+                stack.callback(drop_empty, transcript)
+                make_transcript(transcript)
+                tell(f"transcript in {transcript}")
             return source
 
         return caption(
@@ -124,16 +124,6 @@ def list_devices() -> None:
         notes = [note for note, is_so in (("default", device.default), ("monitor", device.monitor)) if is_so]
         line = f"{number}  {device.name:<{width}}  {device.channels} ch  {device.rate} Hz  {', '.join(notes)}"
         click.echo(line.rstrip())
-
-
-def _transcript() -> Path:
-    """A new file for this session. Raises ``OutputError``."""
-    folder = platformdirs.user_data_path("decalage") / "transcripts"
-    try:
-        make_private(folder)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror}; use --no-save") from error
-    return folder / f"{datetime.now():%Y-%m-%d %H.%M.%S}.jsonl"
 
 
 class _View:
