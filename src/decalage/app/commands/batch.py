@@ -277,7 +277,7 @@ def _tell_left_out(paths: Sequence[Path], why: str) -> None:
 
 
 def _write(path: str | None, text: str) -> int:
-    """The exit code of what could not be written, which is told."""
+    """The exit code: 1 for a report that could not be written, which is told; the results are there."""
     try:
         if path not in (None, "-"):
             write_whole(str(path), text + "\n")
@@ -286,7 +286,7 @@ def _write(path: str | None, text: str) -> int:
     except OutputError as error:
         if error.exit_code:
             _tell(str(error))
-        return error.exit_code
+            return 1
     return 0
 
 
