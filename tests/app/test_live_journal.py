@@ -21,7 +21,8 @@ from decalage.store.journal_reader import JournalContent, read_journal, sound_en
 from tests.app.sound_kit import ASK_NOT, SoundServer, live, next_event, sound_server
 from tests.store.journal_kit import only
 
-LISTEN = ("--input", "speech.monitor", "--format", "jsonl", "--no-save", "--no-partials")
+UNSAVED = ("--input", "speech.monitor", "--format", "jsonl", "--no-partials")
+LISTEN = (*UNSAVED, "--no-save")
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_a_session_that_is_ended_is_whole_in_the_journal(
     heard_s = seconds(sound_end(content.folder))
     assert heard_s == pytest.approx(told[-1]["audio_s"], abs=1e-4)
     (where,) = [line for line in errors.splitlines() if str(content.folder) in line]
-    assert "for 7 days; --no-journal keeps nothing" in where
+    assert "for 7 days, the text in the history until you delete it; --no-journal keeps nothing" in where
 
 
 @pytest.mark.real
@@ -104,14 +105,17 @@ def test_a_session_that_is_killed_is_resumed_to_its_last_word(server: SoundServe
 
 
 @pytest.mark.real
-def test_without_a_journal_nothing_is_kept(server: SoundServer) -> None:
+def test_without_a_journal_nothing_is_kept_unless_it_is_said(server: SoundServer) -> None:
     server.environment["DECALAGE_JOURNAL"] = "0"
-    _, errors = live(server, *LISTEN, "--duration", "1").communicate(timeout=60)
-    assert "are kept" not in errors
+    _, errors = live(server, *UNSAVED, "--duration", "1").communicate(timeout=60)
+    assert "kept in" not in errors
     del server.environment["DECALAGE_JOURNAL"]
-    _, errors = live(server, *LISTEN, "--duration", "1", "--no-journal").communicate(timeout=60)
-    assert "are kept" not in errors
-    assert not server.journals.exists()
+    _, errors = live(server, *UNSAVED, "--duration", "1", "--no-journal").communicate(timeout=60)
+    assert "kept in" not in errors
+    assert not server.journals.parent.exists()
+    _, errors = live(server, *UNSAVED, "--duration", "1", "--no-journal", "--save").communicate(timeout=60)
+    assert "until you delete it there is a transcript in" in errors
+    assert [each.name for each in server.journals.parent.iterdir()] == ["transcripts"]
 
 
 @pytest.mark.real

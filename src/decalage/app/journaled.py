@@ -138,8 +138,9 @@ class Kept:
         self._recording = self._journal.begin(start, options)
         self._heard = Recorded(source, self._recording.sound)
         self._tell(
-            f"sound and captions are kept in {self._recording.folder.folder} for "
-            f"{limits.longest_s / _DAY_S:.0f} days; --no-journal keeps nothing"
+            f"sound is kept in {self._recording.folder.folder} for "
+            f"{limits.longest_s / _DAY_S:.0f} days, the text in the history until you delete it; "
+            "--no-journal keeps nothing"
         )
         return self._heard, options
 

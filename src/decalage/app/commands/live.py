@@ -50,8 +50,8 @@ class _KeptWhere(click.Option):
 )
 @click.option(
     "--save/--no-save",
-    default=True,
-    show_default=True,
+    default=None,
+    show_default="save, but with --no-journal",
     help="Keep the transcript where no -o says otherwise.",
 )
 @click.option(
@@ -67,7 +67,7 @@ class _KeptWhere(click.Option):
 def live(
     wanted: str | None,
     *,
-    save: bool,
+    save: bool | None,
     journal: bool,
     verbose: int,
     **chosen: Any,
@@ -84,7 +84,8 @@ def live(
     """  # noqa: D301 - \b keeps click from filling the lines
     told(verbose)
     where = Outputs.taken(chosen)
-    transcript = new_transcript() if save and not where.outputs else None
+    saved = journal if save is None else save  # who wants nothing kept says so once
+    transcript = new_transcript() if saved and not where.outputs else None
     if transcript is not None:
         where = replace(where, outputs=(str(transcript), "-"))
     settings = Settings(**chosen, pace="realtime", words=tells_words(where.form, where.outputs))
@@ -99,7 +100,7 @@ def live(
             if transcript is not None:
                 stack.callback(drop_empty, transcript)
                 make_transcript(transcript)
-                tell(f"transcript in {transcript}")
+                tell(f"until you delete it there is a transcript in {transcript}")
             return source
 
         return caption(
