@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ from rich.progress import Progress, TextColumn
 
 from decalage.app.batch.folder import ResultFolder, made_file
 from decalage.app.batch.naming import outputs_of
+from decalage.app.batch.outcome import Outcome
+from decalage.app.batch.plan import Task
 from decalage.app.batch.record import Record
-from decalage.app.batch.run import streams_for
+from decalage.app.batch.run import Ended, streams_for
 from decalage.app.batch.screen import Bars
 from decalage.app.batch.standing import Standing
 from decalage.app.cli import main
@@ -131,6 +133,41 @@ def test_a_dry_run_ends_as_the_batch_would_where_a_file_cannot_be_read(
     code, output, _ = told(capsys, ASK_NOT, tmp_path, "-o", tmp_path / "out", "--dry-run")
     assert code == 1
     assert [line.split()[0] for line in output.splitlines()[:2]] == ["new", "failed"]
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, ended: Callable[[Task], Outcome]) -> None:
+    """Batches load nothing, and a person interrupts them; ``ended`` says what became of each file."""
+
+    def caption_all(tasks: Sequence[Task], *_: object, **__: object) -> Ended:
+        return Ended([ended(task) for task in tasks], 1.0, interrupted=True)
+
+    monkeypatch.setattr("decalage.app.commands.batch.caption_all", caption_all)
+    monkeypatch.setattr("decalage.app.commands.batch.make_blueprint", lambda _: None)
+
+
+def test_an_interrupt_that_leaves_files_says_that_the_same_command_goes_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    interrupted(monkeypatch, lambda task: outcome(task, state="left", how=None, record=None))
+    code, output, error = told(capsys, ASK_NOT, TALK, "-o", tmp_path, "--report", "-")
+    assert code == 130
+    assert "2 left: the same command goes on" in error.splitlines()
+    assert json.loads(output)["interrupted"] is True
+
+
+@pytest.mark.parametrize(("state", "expected"), [("done", 0), ("damaged", 1)])
+def test_an_interrupt_that_leaves_nothing_is_none(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    state: str,
+    expected: int,
+) -> None:
+    interrupted(monkeypatch, lambda task: outcome(task, state=state))
+    code, output, error = told(capsys, ASK_NOT, TALK, "-o", tmp_path, "--report", "-")
+    assert code == expected
+    assert "goes on" not in error
+    assert json.loads(output)["interrupted"] is False
 
 
 def test_results_that_a_shell_names_are_left_out_and_told(

@@ -123,6 +123,9 @@ def tell_end(outcomes: Sequence[Outcome], wall_s: float, results: Path) -> None:
     for path, state, reason in () if console.is_terminal else rows:
         _print(console, f"{state}: {path}: {reason}")
     _print(console, totals(outcomes, wall_s))
+    left = sum(each.state == "left" for each in outcomes)
+    if left:
+        _print(console, f"{left} left: the same command goes on")
     _print(console, f"results in {printable(results)}")
 
 

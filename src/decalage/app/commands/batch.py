@@ -216,19 +216,20 @@ def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings,
             )
     places = {task.name: number for number, task in enumerate(tasks)}
     outcomes = sorted([*outcomes, *ended.outcomes], key=lambda each: places[each.task.name])
+    interrupted = ended.interrupted and any(each.state == "left" for each in outcomes)
     report = make_report(
         outcomes,
         settings,
         folder.path,
         silent=looked.silent,
         wall_s=ended.wall_s,
-        interrupted=ended.interrupted,
+        interrupted=interrupted,
     )
     tell_end(outcomes, ended.wall_s, folder.path)
     unwritten = _write(wanted.report, json.dumps(report, ensure_ascii=False, indent=1))
     if ended.fatal is not None:
         raise ended.fatal
-    if ended.interrupted:
+    if interrupted:
         return INTERRUPTED
     return unwritten if all(each.good for each in outcomes) else 1
 
