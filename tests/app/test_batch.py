@@ -105,7 +105,8 @@ def test_a_report_that_cannot_be_written_hides_nothing_else(
     (tmp_path / "in" / name).write_text("not a sound")
     ended, _, error = told(capsys, tmp_path / "in", "-o", tmp_path / "out", "--report", "/dev/full")
     assert ended == 1
-    assert "results in" in error
+    assert "results in" not in error, "there are none"
+    assert ("0 files" in error.splitlines()) == (name == "notes.txt")
     assert "decalage: cannot write /dev/full: the disk is full" in error
     assert ("failed: " in error) == (name == "broken.mp3")
 
@@ -167,6 +168,7 @@ def test_an_interrupt_that_leaves_nothing_is_none(
     code, output, error = told(capsys, ASK_NOT, TALK, "-o", tmp_path, "--report", "-")
     assert code == expected
     assert "goes on" not in error
+    assert f"results in {tmp_path}" in error.splitlines()
     assert json.loads(output)["interrupted"] is False
 
 

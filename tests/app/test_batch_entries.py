@@ -126,7 +126,7 @@ def test_a_pattern_may_go_up_again(tmp_path: Path) -> None:
 
 
 def test_nothing_to_do_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no file is there"):
+    with pytest.raises(UsageError, match=f"no file with sound in {tmp_path};"):
         gather([str(tmp_path)], [], results=tmp_path / "out")
 
 

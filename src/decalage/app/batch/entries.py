@@ -50,9 +50,8 @@ def gather(given: Sequence[str], rows: Iterable[Entry], *, results: Path) -> lis
     for entry in rows:
         entries.setdefault(_told(entry), entry)
     if not entries:
-        raise UsageError(
-            "no file is there; name files, folders, patterns such as 'talks/*.mp4', or a --manifest"
-        )
+        where = f"no file with sound in {', '.join(given)}" if given else "no file is there"
+        raise UsageError(f"{where}; name files, folders, patterns such as 'talks/*.mp4', or a --manifest")
     return list(entries.values())
 
 

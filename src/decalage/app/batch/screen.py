@@ -126,7 +126,8 @@ def tell_end(outcomes: Sequence[Outcome], wall_s: float, results: Path) -> None:
     left = sum(each.state == "left" for each in outcomes)
     if left:
         _print(console, f"{left} left: the same command goes on")
-    _print(console, f"results in {printable(results)}")
+    if any(each.record is not None for each in outcomes):
+        _print(console, f"results in {printable(results)}")
 
 
 def totals(outcomes: Sequence[Outcome], wall_s: float) -> str:
@@ -137,7 +138,8 @@ def totals(outcomes: Sequence[Outcome], wall_s: float) -> str:
     told = [_counted(kind, kinds[kind], bad) for kind in _KINDS if kinds[kind]]
     speed = heard_s / wall_s if heard_s and wall_s > 0 else None
     spent = f"; {length(heard_s)} in {length(wall_s)}, {times(speed)}" if heard_s else ""
-    return f"{len(outcomes)} file{'' if len(outcomes) == 1 else 's'}: {', '.join(told)}{spent}"
+    files = f"{len(outcomes)} file{'' if len(outcomes) == 1 else 's'}"
+    return f"{files}: {', '.join(told)}{spent}" if told else files
 
 
 def _counted(kind: str, count: int, bad: Mapping[tuple[str, str], int]) -> str:
