@@ -162,6 +162,15 @@ def test_the_cursor_is_shown_again_at_the_end() -> None:
     assert not screen(written(*RUN)).cursor.hidden
 
 
+@pytest.mark.parametrize("width", [80, 40])
+@pytest.mark.parametrize("room", range(10))
+def test_the_lag_and_its_unit_stand_in_one_line(width: int, room: int) -> None:
+    indent = 7 if width == 80 else 0
+    said = "ab " + "x" * (width - indent - 3 - room)
+    shown = lines(written(caption(0, 0.7, en="Hi.", pt=said), width=width), width)
+    assert shown[-1].endswith("+0.7\u00a0s")
+
+
 @pytest.mark.parametrize("width", [60, 30])
 def test_no_settled_line_is_wider_than_the_terminal(width: int) -> None:
     plain = Console(file=StringIO(), width=width, force_terminal=True, color_system=None, highlight=False)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.text import Text
 
 from decalage.events import (
@@ -33,6 +34,8 @@ _INDENT = 7
 """The width of ``mm:ss`` and two spaces; from an hour on it is more."""
 _REFRESH_PER_S = 4
 _NO_BREAK = "\u00a0"
+_JOINT = "\ue000"
+"""Stands for ``_NO_BREAK`` until lines are wrapped: rich would break them there as at any other space."""
 
 
 class _Now:
@@ -43,6 +46,17 @@ class _Now:
 
     def __rich__(self) -> RenderableType:
         return self._drawn()
+
+
+class _Joined:
+    """``block`` with no-break spaces in the place of its joints."""
+
+    def __init__(self, block: RenderableType) -> None:
+        self._block = block
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for text, style, control in console.render(self._block, options):
+            yield Segment(text.replace(_JOINT, _NO_BREAK), style, control)
 
 
 class TerminalSink:
@@ -141,10 +155,11 @@ def overload_text(event: OverloadChanged) -> str:
 
 def settled_block(event: Settled, show: Show, width: int | None) -> RenderableType | None:
     """The lines of a settled event, wrapped to ``width`` or plain; None for one that is not shown."""
-    lines = _lines(event, show, " " if width is None else _NO_BREAK)
+    lines = _lines(event, show, " " if width is None else _JOINT)
     if not lines:
         return None
-    return _placed(clock(event.start), lines, width)
+    block = _placed(clock(event.start), lines, width)
+    return block if width is None else _Joined(block)
 
 
 def _lines(event: Settled, show: Show, space: str) -> list[Text]:
