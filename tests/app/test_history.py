@@ -127,6 +127,21 @@ def test_a_search_tells_where_in_all_languages(capsys: pytest.CaptureFixture[str
         (["show", "2026"], f"beginning of {FIRST}, {SECOND}"),
         (["show", "2027"], "no session '2027' is kept"),
         (["show", ""], "no session '' is kept"),
+        (["search", "a", "--language", "fr"], "nothing is kept in fr (only in en, es, pt)"),
+        (
+            ["show", "last", "--to", "fr-CA"],
+            f"{SECOND} has no captions in fr (it has en, pt, es): "
+            f"decalage history translate {SECOND} --to fr",
+        ),
+        (
+            ["export", "last", "-o", "-", "--to", "es,de"],
+            f"{SECOND} has no captions in de (it has en, pt, es)",
+        ),
+        (["export", "last", "-o", "talk.fr.srt"], f"decalage history translate {SECOND} --to fr"),
+        (
+            ["export", "last", "-o", "talk.pt.srt", "--to", "es"],
+            "talk.pt.srt takes pt, which --to leaves out",
+        ),
         (["export", "last"], "-o talk.srt"),
         (["export", "last", "-o", "talk.pdf"], ".srt, .vtt, .ass, .mkv can be written"),
         (["export", "last", "-o", "/nowhere/talk.srt"], "the folder does not exist"),
@@ -193,6 +208,18 @@ def test_an_export_is_to_the_byte_what_was_written_live(
     exported = {name: (out / name).read_bytes() for name in names}
     assert exported == live
     assert all(live.values())
+
+
+def test_a_name_that_asks_for_no_language_is_not_missed(
+    capsys: pytest.CaptureFixture[str], root: Path, tmp_path: Path
+) -> None:
+    session(root, [], SECOND)  # in which nothing was said
+    assert run(capsys, "show", "last", "--to", "fr") == (0, "", "")
+    session(root, EVENTS[:1], THIRD)
+    paths = [str(tmp_path / name) for name in ("talk.2.srt", "talk.fr.jsonl", "talk.en.srt", "new.talk.srt")]
+    asked = [part for path in paths for part in ("-o", path)]
+    assert run(capsys, "export", "last", *asked) == (0, "", "")
+    assert all(Path(path).stat().st_size for path in paths)
 
 
 def test_standard_output_gets_it_in_any_form(capsys: pytest.CaptureFixture[str], root: Path) -> None:

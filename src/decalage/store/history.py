@@ -55,6 +55,7 @@ _TIMES = "SELECT utterance, start_s, end_s FROM said WHERE session = ? AND spoke
 _OF_UTTERANCE = "SELECT id FROM said WHERE session = ? AND utterance = ? AND language = ?"
 _TRANSLATED = "DELETE FROM untranslated WHERE session = ? AND utterance = ? AND language = ?"
 _AFTERWARDS = "SELECT language, utterance, text FROM said WHERE session = ? AND afterwards ORDER BY id"
+_LANGUAGES = "SELECT DISTINCT language FROM said ORDER BY language"
 _UNTRANSLATED = "SELECT language, utterance, error FROM untranslated WHERE session = ?"
 
 Execute: TypeAlias = Callable[..., sqlite3.Cursor]
@@ -159,6 +160,11 @@ class History:
         """All sessions, the oldest first."""
         with refusals(self.path):
             return listed(self._database)
+
+    def languages(self) -> list[str]:
+        """All that something was said in, or translated into."""
+        with refusals(self.path):
+            return [row[0] for row in self._database.execute(_LANGUAGES)]
 
     def search(self, words: Iterable[str], *, language: str | None = None, limit: int = 20) -> Found:
         """The ``limit`` newest utterances with a text that has all of ``words``, in ``language`` if given.

@@ -13,6 +13,11 @@ import click
 from decalage.app.commands.captioning import tell
 from decalage.app.commands.declared import declared_among
 from decalage.app.commands.history_deletion import delete, rebuild_history
+from decalage.app.commands.history_languages import (
+    check_kept,
+    check_languages,
+    languages_of_names,
+)
 from decalage.app.commands.history_opened import named, opened, some
 from decalage.app.commands.history_tables import (
     hit_lines,
@@ -101,8 +106,11 @@ def search(words: tuple[str, ...], language: str | None, limit: int, as_object: 
     All of WORDS stand in one caption, or in one translation of it. Case and accents make no difference; a
     word that ends in * finds those that begin so.
     """
+    wanted = None if language is None else primary(language)
     with opened() as (kept, _):
-        found = kept.search(words, language=None if language is None else primary(language), limit=limit)
+        if wanted is not None:
+            check_kept(wanted, kept.languages())
+        found = kept.search(words, language=wanted, limit=limit)
     if as_object:
         write([hits_as_json(found)])
         return
@@ -113,10 +121,20 @@ def search(words: tuple[str, ...], language: str | None, limit: int, as_object: 
         tell(f"the newest {len(found.hits)} of {found.total}; --limit {found.total} shows all")
 
 
-def _events(kept: History, name: str, languages: tuple[str, ...] | None) -> list[Event]:
-    """What was told in that session, with what it was translated into since."""
+def _events(
+    kept: History, name: str, languages: Sequence[str] | None, also: Sequence[str] = ()
+) -> list[Event]:
+    """What was told in that session, with what it was translated into since.
+
+    Raises ``UsageError`` where it has no captions in one of ``languages``, or in one that is ``also`` needed.
+    """
     events = rendered(kept.read(name).events, kept.renditions(name))
-    return events if languages is None else read_in(events, {primary(each) for each in languages})
+    check_languages(name, events, [*(languages or ()), *also])
+    return events if languages is None else read_in(events, languages)
+
+
+def _primaries(languages: tuple[str, ...] | None) -> list[str] | None:
+    return None if languages is None else [primary(each) for each in languages]
 
 
 @history.command()
@@ -126,7 +144,7 @@ def _events(kept: History, name: str, languages: tuple[str, ...] | None) -> list
 def show(name: str, form: str, show: Show | None, languages: tuple[str, ...] | None) -> None:
     """Print the transcript of a session."""
     with opened() as (kept, _):
-        events = _events(kept, named(name, list(kept.stamps())), languages)
+        events = _events(kept, named(name, list(kept.stamps())), _primaries(languages))
     with ExitStack() as stack:
         for sink in open_sinks(form, (), show=show, live=False):
             stack.callback(sink.close)
@@ -148,9 +166,11 @@ def export(
     """
     if not outputs:
         raise UsageError("no file to write; name one, for example -o talk.srt")
+    wanted = _primaries(languages)
+    asked = languages_of_names(outputs, show, wanted)
     with opened() as (kept, _):
         session = named(name, list(kept.stamps()))
-        events = _events(kept, session, languages)
+        events = _events(kept, session, wanted, asked)
     with ExitStack() as stack:
         given = "-"
         if any(Path(path).suffix == f".{VIDEO}" for path in outputs):
