@@ -75,6 +75,13 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
             ".jsonl, .txt, .srt, .vtt, .ass, .mkv can be written",
         ),
         (["translate", "-", "-o", "talk.mkv"], 2, "needs a file as input"),
+        (["translate", ASK_NOT, "--overload", "drop-oldest"], 2, "drop-oldest goes with --pace realtime"),
+        (["translate", ASK_NOT, "--max-lag", "5"], 2, "--max-lag goes with --pace realtime"),
+        (
+            ["translate", ASK_NOT, "--max-lag", "5", "--pace", "realtime"],
+            2,
+            "--max-lag goes with --overload drop-oldest",
+        ),
         (["translate", ASK_NOT, "--runtime", "magic"], 2, "'asyncio', 'pipeline', 'pool'"),
         (["translate", ASK_NOT, "--encoder-window", "45"], 2, "between 1 and 30"),
         (["translate", ASK_NOT, "--bogus"], 2, "--bogus"),
@@ -101,6 +108,17 @@ def test_a_refusal_leaves_no_file(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert refused(capsys, "translate", ASK_NOT, "--to", "xx", "-o", str(path))[0] == 2
     assert refused(capsys, "translate", "nothing.wav", "-o", str(path))[0] == 2
     assert path.read_text() == "kept\n"
+
+
+@pytest.mark.parametrize("pace", ["max", "realtime"])
+def test_overload_in_the_environment_and_in_a_file_refuses_no_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pace: str
+) -> None:
+    monkeypatch.setenv("DECALAGE_MAX_LAG", "5")
+    config = tmp_path / "config.toml"
+    config.write_text('overload = "degrade"\n')
+    given = ["translate", "nothing.wav", "--config", str(config), "--pace", pace]
+    assert "does not exist" in refused(capsys, *given)[1]
 
 
 @pytest.mark.parametrize("name", ["mine.es.srt", "mine.es.mkv", "mine.spa.vtt"])

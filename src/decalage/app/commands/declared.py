@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import click
+from click.core import ParameterSource
 
 from decalage.app.compose import RUNTIMES
 from decalage.app.options import EncoderWindowType, LanguagesType, SecondsType, TermsType
 from decalage.config import Engine, Pace, Policy, Stability
+from decalage.errors import UsageError
 
 _DECLARED: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {}
 """Long name → what adds the option to a command."""
@@ -204,6 +206,22 @@ def _with(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., A
     for name in reversed(names):
         function = _DECLARED[name](function)
     return function
+
+
+def effective(context: click.Context, chosen: dict[str, Any]) -> None:
+    """Refuse what the command line says of overload and has no effect; take such settings out of ``chosen``.
+
+    Of the environment and of a file they are for other runs than this one. Raises ``UsageError``.
+    """
+    written = {name for name in chosen if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    policy = chosen["overload"]
+    if chosen["pace"] == "max":
+        if "overload" in written and policy != "block":
+            raise UsageError(f"--overload {policy} goes with --pace realtime: at --pace max nothing is late")
+        if "max_lag_s" in written:
+            raise UsageError("--max-lag goes with --pace realtime --overload drop-oldest")
+    elif policy != "drop-oldest" and "max_lag_s" not in written:
+        chosen["max_lag_s"] = None
 
 
 def told(verbose: int) -> None:

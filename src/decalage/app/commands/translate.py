@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from decalage.app.commands.captioning import Outputs, caption
-from decalage.app.commands.declared import declared, told
+from decalage.app.commands.declared import declared, effective, told
 from decalage.app.compose import open_source
 from decalage.app.options import config_option
 from decalage.app.outputs import tells_words
@@ -35,6 +35,7 @@ def translate(
     arecord -t raw -f S16_LE -r 16000 | decalage translate - --pace realtime
     """  # noqa: D301 - \b keeps click from filling the lines
     told(verbose)
+    effective(click.get_current_context(), chosen)
     where = Outputs.taken(chosen)
     settings = Settings(**chosen, words=tells_words(where.form, where.outputs))
     return caption(lambda: open_source(given, settings), settings, where, given=given)
