@@ -146,7 +146,6 @@ def test_a_search_tells_where_in_all_languages(capsys: pytest.CaptureFixture[str
         (["export", "last", "-o", "talk.pdf"], ".srt, .vtt, .ass, .mkv can be written"),
         (["export", "last", "-o", "/nowhere/talk.srt"], "the folder does not exist"),
         (["translate", "last"], "--to"),
-        (["translate", "last", "--to", "pt,es"], "--again replaces it"),
         (["translate", "last", "--to", "xx"], "no model translates en→xx"),
         (["delete"], "name the sessions to delete"),
         (["delete", FIRST, "--all"], "name the sessions to delete"),
@@ -220,6 +219,21 @@ def test_a_name_that_asks_for_no_language_is_not_missed(
     asked = [part for path in paths for part in ("-o", path)]
     assert run(capsys, "export", "last", *asked) == (0, "", "")
     assert all(Path(path).stat().st_size for path in paths)
+
+
+def test_where_nothing_is_left_to_translate_that_is_said(
+    capsys: pytest.CaptureFixture[str], root: Path
+) -> None:
+    session(root, [], FIRST)
+    session(root, EVENTS[:1], SECOND)
+    for language, again, why in (
+        ("pt", [], f"{SECOND} is in pt already; --again replaces it"),
+        ("en", [], f"en is what was spoken in {SECOND}"),
+        ("en-GB", ["--again"], f"en is what was spoken in {SECOND}"),
+    ):
+        told = run(capsys, "translate", "last", "--to", language, *again)
+        assert told == (0, "", f"decalage: {why}\n")
+    assert "nothing was said" in run(capsys, "translate", FIRST, "--to", "pt")[2]
 
 
 def test_standard_output_gets_it_in_any_form(capsys: pytest.CaptureFixture[str], root: Path) -> None:

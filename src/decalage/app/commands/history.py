@@ -17,6 +17,7 @@ from decalage.app.commands.history_languages import (
     check_kept,
     check_languages,
     languages_of_names,
+    nothing_to_translate,
 )
 from decalage.app.commands.history_opened import named, opened, some
 from decalage.app.commands.history_tables import (
@@ -210,11 +211,13 @@ def translate(name: str, targets: tuple[str, ...], terms: tuple[Term, ...], agai
     with opened() as (kept, _):
         session = named(name, list(kept.stamps()))
         told = kept.read(session)
-        todo = passages(rendered(told.events, kept.renditions(session)), wanted, again=again)
+        events = rendered(told.events, kept.renditions(session))
+        todo = passages(events, wanted, again=again)
+        for language in wanted:
+            if not any(language in each.targets for each in todo):
+                tell(nothing_to_translate(session, events, language))
         if not todo:
-            raise UsageError(
-                f"nothing of {session} is left to translate into {', '.join(wanted)}; --again replaces it"
-            )
+            return 0
         work = Retranslation(load_translator(find_ways(todo)), terms or told.settings.options.terms)
         with _bar(todo) as bar:
             for passage in bar:

@@ -11,6 +11,7 @@ from decalage.languages import primary
 from decalage.sinks.captions import Show
 from decalage.sinks.subtitles import FORMS
 from decalage.sinks.video import FORM as VIDEO
+from decalage.store.history_values import transcript
 
 
 def check_languages(session: str, events: Iterable[Event], wanted: Iterable[str]) -> None:
@@ -55,3 +56,13 @@ def check_kept(language: str, there: Sequence[str]) -> None:
     """Raise ``UsageError`` for a language that nothing ``there`` is in, unless nothing is there at all."""
     if there and language not in there:
         raise UsageError(f"nothing is kept in {language} (only in {', '.join(there)})")
+
+
+def nothing_to_translate(session: str, events: Iterable[Event], language: str) -> str:
+    """Why nothing of ``events`` is left to be translated into ``language``."""
+    spoken = {heard[0] for heard in map(transcript, events) if heard is not None}
+    if not spoken:
+        return f"nothing was said in {session}"
+    if spoken == {language}:
+        return f"{language} is what was spoken in {session}"
+    return f"{session} is in {language} already; --again replaces it"
