@@ -62,7 +62,8 @@ def test_where_there_is_nothing_to_resume_that_is_said(
 ) -> None:
     assert told(capsys, *arguments) == (0, "", f"decalage: nothing to resume in {root}\n")
     kept(root, 1)  # over
-    assert told(capsys, *arguments) == (0, "", f"decalage: nothing to resume in {root}\n")
+    how = "" if arguments else "; to write it: decalage history export last -o talk.srt"
+    assert told(capsys, *arguments) == (0, "", f"decalage: nothing to resume in {root}{how}\n")
 
 
 def test_a_session_that_is_over_is_left_as_it_is(capsys: pytest.CaptureFixture[str], root: Path) -> None:
@@ -102,7 +103,8 @@ def test_a_session_has_the_names_that_the_history_prints(
         code, _, err = told(capsys, name)
         assert (code, err) == (
             0,
-            f"decalage: nothing to resume in {folder}: all that was heard has its answer\n",
+            f"decalage: nothing to resume in {folder}: all that was heard has its answer; "
+            f"to write it: decalage history export {folder.name} -o talk.srt\n",
         )
     assert "decalage resume --list" in refused(capsys, "resume", "2027")[1]
 
@@ -124,7 +126,28 @@ def test_outputs_that_cannot_be_are_refused_before_anything_is_written(
     assert (code, "the folder does not exist" in err) == (2, True)
     code, _, err = told(capsys, "-o", "talk.mkv")
     assert (code, "write a .srt" in err) == (2, True)
+    code, line = refused(capsys, "resume", "-o", "talk.xyz")
+    assert (code, "no format for talk.xyz" in line) == (2, True)
     assert (folder / "events.jsonl").read_bytes() == before
+
+
+def test_the_list_is_of_all(capsys: pytest.CaptureFixture[str], root: Path) -> None:
+    folder = kept(root, 5, ended=False)
+    code, line = refused(capsys, "resume", "--list", folder.name)
+    assert (code, f"leave out {folder.name!r}" in line) == (2, True)
+
+
+@pytest.mark.real
+def test_captions_that_went_to_no_file_are_written_afterwards(
+    capsys: pytest.CaptureFixture[str], root: Path, tmp_path: Path
+) -> None:
+    folder = journaled(root, np.zeros(16_000, np.float32))
+    how = f"to write it: decalage history export {folder.name} -o talk.srt\n"
+    code, _, err = told(capsys, "--offline")
+    assert (code, how in err) == (0, True)
+    journaled(root, np.zeros(16_000, np.float32))
+    code, _, err = told(capsys, "--offline", "-o", str(tmp_path / "talk.srt"))
+    assert (code, "to write it" in err) == (0, False)
 
 
 def resume(*arguments: str) -> subprocess.Popen[str]:

@@ -9,16 +9,17 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from decalage.app.commands.captioning import Outputs, caption, tell
+from decalage.app.commands.captioning import INTERRUPTED, Outputs, caption, tell
 from decalage.app.commands.declared import declared_among, told
 from decalage.app.commands.history_opened import named
 from decalage.app.commands.history_tables import write
 from decalage.app.options import LanguagesType, config_option
-from decalage.app.outputs import tells_words
+from decalage.app.outputs import check_outputs, tells_words
 from decalage.app.resumed import Resumed, settings_of
 from decalage.app.settings import Settings
 from decalage.audio import seconds
-from decalage.store.journal_folders import is_kept, journal_folder, sessions
+from decalage.errors import UsageError, brief
+from decalage.store.journal_folders import is_held, is_kept, journal_folder, sessions
 from decalage.store.journal_unfinished import Reopened, Unfinished, unfinished
 
 
@@ -61,26 +62,44 @@ def resume(
     told(verbose)
     root = journal_folder()
     if listing:
+        if given is not None:
+            raise UsageError(f"--list shows all; leave out {brief(given)}")
         return _list(root)
-    folder = _newest(root) if given is None else _named(root, given)
-    if folder is None:
-        tell(f"nothing to resume in {root}")
-        return 0
-    if context.get_parameter_source("targets") is not ParameterSource.COMMANDLINE:
-        targets = ()  # the settings of the next run say nothing of a session of before
     chosen.update(trace=None, speak=False, voice=None)
     where = Outputs.taken(chosen)
+    check_outputs(where.outputs, str(root))
+    folder = _newest(root) if given is None else _named(root, given)
+    if folder is None:
+        return _nothing(root)
+    if context.get_parameter_source("targets") is not ParameterSource.COMMANDLINE:
+        targets = ()  # the settings of the next run say nothing of a session of before
     base = Settings(**chosen, targets=targets, words=tells_words(where.form, where.outputs))
+    in_history = folder.parent.resolve() == root.resolve()
     with closing(Reopened(folder)) as journal:
         found = journal.found
         if found.content.ending == "closed" or not found.heard:
-            tell(f"nothing to resume in {folder}: all that was heard has its answer")
+            how = f"; {_to_write(folder.name)}" if in_history else ""
+            tell(f"nothing to resume in {folder}: all that was heard has its answer{how}")
             return 0
         tell(f"resuming {folder.name}: {_left(found)}")
         resumed = Resumed(journal, tell)
-        return caption(
+        code = caption(
             lambda: resumed.source, settings_of(found, base), where, given=str(folder), keeping=resumed
         )
+    if code != INTERRUPTED and in_history and where.form == "text" and not where.outputs:
+        tell(_to_write(folder.name))
+    return code
+
+
+def _nothing(root: Path) -> int:
+    over = any(not is_held(each.folder) for each in sessions(root))
+    tell(f"nothing to resume in {root}{'; ' + _to_write('last') if over else ''}")
+    return 0
+
+
+def _to_write(name: str) -> str:
+    """How all captions of a session get into a file."""
+    return f"to write it: decalage history export {name} -o talk.srt"
 
 
 def _newest(root: Path) -> Path | None:
