@@ -96,16 +96,7 @@ def _caption(
         stack.callback(runtime.close)
         start = start_event(settings, blueprint, source.name)
         heard, options = keeping.begin(source, start, stream_options(settings, blueprint))
-        live = settings.pace == "realtime"
-        opened = open_sinks(
-            outputs.form,
-            outputs.outputs,
-            show=outputs.show,
-            live=live,
-            given=given,
-            status=status,
-            targets=stream_options(settings, blueprint).targets,
-        )
+        opened = _opened(settings, outputs, given, status)
         incomplete = Complaints(tell)
         sinks: list[Sink] = [Together(opened, incomplete), *([] if speech is None else [speech])]
         stack.callback(sinks[0].close)
@@ -151,6 +142,19 @@ def _checked(settings: Settings, outputs: Outputs, given: str) -> Trace | None:
         return None
     check_trace(outputs.trace, [given, *outputs.outputs])
     return Trace()
+
+
+def _opened(settings: Settings, outputs: Outputs, given: str, status: Callable[[], str] | None) -> list[Sink]:
+    """Where the captions go."""
+    return open_sinks(
+        outputs.form,
+        outputs.outputs,
+        show=outputs.show,
+        live=settings.pace == "realtime",
+        given=given,
+        status=status,
+        targets=settings.stream_options().targets,
+    )
 
 
 def _speech(settings: Settings, outputs: Outputs, stack: ExitStack) -> SpokenSink | None:
