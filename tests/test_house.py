@@ -110,6 +110,11 @@ def test_documents_keep_their_form() -> None:
         assert (REPOSITORY / name).read_text("utf-8").strip()
 
 
+def test_extras_are_installed_from_the_clone_for_no_index_has_the_project() -> None:
+    told = [*MODULES, *REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")]
+    assert [path.name for path in told if re.search(r"decalage\[[a-z]", path.read_text("utf-8"))] == []
+
+
 def test_links_in_documents_lead_somewhere() -> None:
     for document in [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8")):

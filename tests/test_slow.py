@@ -110,7 +110,7 @@ def test_a_slow_call_takes_its_time_and_afterwards_none() -> None:
 
 
 def test_a_course_is_json_and_is_drawn(tmp_path: Path, require: Callable[[bool, str, str], None]) -> None:
-    require(find_spec("matplotlib") is not None, "matplotlib", "pip install 'decalage[plot]'")
+    require(find_spec("matplotlib") is not None, "matplotlib", "pip install '.[plot]' in the clone")
     runs = [
         json.loads(json.dumps(as_body(course(mode)))) for mode in ("undisturbed", "degrade", "drop-oldest")
     ]

@@ -276,7 +276,7 @@ def test_what_grows_in_a_run_is_wrong(of: str, an_hour: float, told: list[str]) 
 
 
 def test_what_a_run_held_is_drawn(tmp_path: Path, require: Callable[[bool, str, str], None]) -> None:
-    require(find_spec("matplotlib") is not None, "matplotlib", "pip install 'decalage[plot]'")
+    require(find_spec("matplotlib") is not None, "matplotlib", "pip install '.[plot]' in the clone")
     looks = [{"x": n / 10, "memory_mb": 100 + n, "threads": 9, "handles": 5} for n in range(20)]
     path = tmp_path / "held.svg"
     draw_held({"pipeline": looks, "pool": looks}, path, along="hours of speech")

@@ -11,7 +11,7 @@
         async for event in client.listen(listen_id, target="pt"):
             print(event)
 
-``Client.speak`` sends sound of one's own. Needs ``pip install 'decalage[server]'``.
+``Client.speak`` sends sound of one's own. Needs ``pip install '.[server]'`` in the clone.
 """
 
 from decalage.app.client.address import Address

@@ -184,5 +184,5 @@ def test_without_matplotlib_the_command_that_installs_it_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingPartError, match=r"decalage\[plot\]"):
+    with pytest.raises(MissingPartError, match=r"'\.\[plot\]' in the clone"):
         check_picture(tmp_path / "bench.png")

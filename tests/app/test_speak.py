@@ -255,7 +255,7 @@ def test_a_client_without_its_library_names_the_command_that_installs_it(tmp_pat
     (tmp_path / "websockets.py").write_text("raise ImportError\n")
     done = run("listen", "http://127.0.0.1:1", "Zt8", PYTHONPATH=str(tmp_path))
     assert done.returncode == 3
-    assert done.stderr == "decalage: the client needs: pip install 'decalage[server]'\n"
+    assert done.stderr == "decalage: the client needs: pip install '.[server]' in the clone\n"
 
 
 TOLD: list[tuple[int, Event]] = [(seq, caption(seq - 1, pt=f"Frase {seq}.")) for seq in range(1, 4)]

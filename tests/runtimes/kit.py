@@ -54,7 +54,7 @@ class RayKept:
     def get(self) -> Connection:
         """Start it, unless it is there. Skips the test where Ray is not installed."""
         if find_spec("ray") is None:
-            missing("Ray", "pip install 'decalage[ray]'")
+            missing("Ray", "pip install '.[ray]' in the clone")
         self._connection = self._connection or connect(None)
         return self._connection
 

@@ -240,7 +240,7 @@ def test_another_version_in_the_cluster_is_told_in_one_line() -> None:
 
 def test_without_ray_the_command_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
-    with pytest.raises(MissingPartError, match=r"pip install 'decalage\[ray\]'") as told:
+    with pytest.raises(MissingPartError, match=r"pip install '\.\[ray\]' in the clone") as told:
         connect(None)
     assert told.value.exit_code == 3
 

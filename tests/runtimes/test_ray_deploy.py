@@ -51,7 +51,7 @@ def pods() -> dict[str, dict[str, Any]]:
 def test_the_cluster_of_machines_fits_the_schema_that_ray_ships() -> None:
     found = find_spec("ray")
     if found is None or not found.submodule_search_locations:
-        missing("Ray", "pip install 'decalage[ray]'")
+        missing("Ray", "pip install '.[ray]' in the clone")
         raise AssertionError
     schema = Path(found.submodule_search_locations[0]) / "autoscaler" / "ray-schema.json"
     jsonschema.validate(cluster(), json.loads(schema.read_text("utf-8")))

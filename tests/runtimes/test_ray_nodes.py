@@ -56,7 +56,7 @@ class Nodes:
 def head() -> Iterator[Any]:
     """A cluster of one node, which takes seconds to start."""
     if find_spec("ray") is None:
-        missing("Ray", "pip install 'decalage[ray]'")
+        missing("Ray", "pip install '.[ray]' in the clone")
     ray_kept.end()  # a program is part of one cluster at a time
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")

@@ -226,7 +226,8 @@ def _library() -> Any:
     try:
         import ray  # noqa: PLC0415 - an extra, and a second to import
     except ImportError as error:
-        raise MissingPartError(f"Ray is not installed: pip install 'decalage[ray]' ({error})") from error
+        told = f"Ray is not installed: pip install '.[ray]' in the clone ({error})"
+        raise MissingPartError(told) from error
     logging.setLogRecordFactory(records)  # Ray's would put a time of its own into each line of our log
     return ray
 

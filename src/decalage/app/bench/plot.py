@@ -84,7 +84,7 @@ def check_picture(path: Path) -> None:
         raise UsageError(f"no picture format for {path}; .png and .svg can be drawn")
     check_writable(str(path), whole=True)
     if importlib.util.find_spec("matplotlib") is None:
-        raise MissingPartError("pictures need matplotlib; run: pip install 'decalage[plot]'")
+        raise MissingPartError("pictures need matplotlib; run: pip install '.[plot]' in the clone")
 
 
 def draw(report: dict[str, Any], path: Path) -> None:

@@ -19,7 +19,7 @@ from decalage.errors import InputError
 from decalage.languages import primary
 
 _NEEDED = ("jiwer", "whisper_normalizer", "sacrebleu")
-MEND = "pip install 'decalage[quality]'"
+MEND = "pip install '.[quality]' in the clone"
 
 
 def installed() -> bool:

@@ -89,7 +89,7 @@ async def connect(address: Address, url: str, token: str | None = None) -> Socke
         from websockets.asyncio.client import connect as open_connection  # noqa: PLC0415
         from websockets.exceptions import InvalidStatus, WebSocketException  # noqa: PLC0415
     except ImportError as error:
-        raise MissingPartError("the client needs: pip install 'decalage[server]'") from error
+        raise MissingPartError("the client needs: pip install '.[server]' in the clone") from error
     try:
         connection = await open_connection(
             url,

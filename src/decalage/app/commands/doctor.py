@@ -44,6 +44,10 @@ def _try(name: str, look: Callable[[], str], *, needed: bool = True) -> Finding:
         return Finding(name, False, str(error), needed)
 
 
+def _extra(name: str) -> str:
+    return f"run: pip install '.[{name}]' in the clone"
+
+
 def _python() -> Finding:
     told = f"{platform.python_version()} on {platform.platform()}"
     return Finding("python", sys.version_info >= (3, 11), told)
@@ -98,7 +102,7 @@ def _server() -> Finding:
         for name in names[3:]:
             metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Finding("server", False, "not installed; run: pip install 'decalage[server]'", needed=False)
+        return Finding("server", False, f"not installed; {_extra('server')}", needed=False)
     return Finding("server", True, told)
 
 

@@ -158,7 +158,7 @@ def serve(*, verbose: int, **chosen: Any) -> int:
         from decalage.app.server.logs import configure  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise MissingPartError(
-            f"the server is not installed: pip install 'decalage[server]' ({error})"
+            f"the server is not installed: pip install '.[server]' in the clone ({error})"
         ) from error
     _check(own)
     configure(own.log_format, verbose)

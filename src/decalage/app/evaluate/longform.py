@@ -25,7 +25,7 @@ from decalage.app.evaluate.figures import Figures
 from decalage.errors import DecalageError
 from decalage.sinks.output import write_whole
 
-MEND = "pip install 'decalage[latency]'"
+MEND = "pip install '.[latency]' in the clone"
 SCORES = {
     "long_yaal": "long_yaal",
     "long_yaal_ca": "ca_long_yaal",
