@@ -71,6 +71,18 @@ def test_without_a_session_it_says_how_there_would_be_one(capsys: pytest.Capture
     code, out, err = run(capsys)
     assert (code, out) == (0, "")
     assert "decalage live" in err
+    for command in (["show"], ["export", "-o", "-"], ["translate", "--to", "pt"], ["delete", "--yes"]):
+        assert refused(capsys, "history", *command, "last") == (2, err.strip())
+
+
+def test_a_folder_that_cannot_be_written_names_the_remedy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DECALAGE_DATA", str(tmp_path / "file"))
+    code, line = refused(capsys, "history")
+    assert code == 2
+    assert "or set DECALAGE_DATA to another folder" in line
 
 
 def test_sessions_are_listed_the_newest_last(capsys: pytest.CaptureFixture[str], root: Path) -> None:

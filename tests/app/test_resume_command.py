@@ -114,7 +114,7 @@ def test_what_is_no_session_is_refused(capsys: pytest.CaptureFixture[str], root:
     root.mkdir(parents=True)
     code, line = refused(capsys, "resume", name)
     assert code == 2
-    assert line.startswith("decalage: ")
+    assert line == f"decalage: no session is kept in {root}"
 
 
 def test_outputs_that_cannot_be_are_refused_before_anything_is_written(

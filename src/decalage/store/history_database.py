@@ -157,7 +157,7 @@ def refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"the history cannot be kept in {path}: {error.strerror}") from error
+        raise _unkept(path, error.strerror or str(error)) from error
     except UnicodeDecodeError as error:  # a text, or what SQLite says of one
         raise damage(path, error) from error
     except sqlite3.Error as error:
@@ -175,8 +175,15 @@ def _told(path: Path, error: sqlite3.Error) -> Exception:
     if kind in _IN_USE:
         return UsageError(f"{path} is in use by another program; try again")
     if kind in _UNWRITABLE:
-        return OutputError(f"the history cannot be kept in {path}: {told}")
+        return _unkept(path, told)
     return damage(path, error)
+
+
+def _unkept(path: Path, why: str) -> OutputError:
+    return OutputError(
+        f"the history cannot be kept in {path}: {why}; make room or give the right to write there, "
+        "or set DECALAGE_DATA to another folder"
+    )
 
 
 def damage(path: Path, error: Exception) -> DamagedHistoryError:

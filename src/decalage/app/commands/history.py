@@ -19,7 +19,7 @@ from decalage.app.commands.history_languages import (
     languages_of_names,
     nothing_to_translate,
 )
-from decalage.app.commands.history_opened import named, opened, some
+from decalage.app.commands.history_opened import NOTHING, named, opened, some
 from decalage.app.commands.history_tables import (
     hit_lines,
     hits_as_json,
@@ -85,7 +85,7 @@ def _columns() -> int | None:
 def _tell_of(found: Sequence[Listed], upkeep: Upkeep) -> None:
     """What the table does not say."""
     if not found and not upkeep.written:
-        tell("nothing is kept yet; decalage live keeps what is said")
+        tell(NOTHING)
     if upkeep.written:
         tell(f"{some(upkeep.written)} goes on, and is in the history when it has ended")
     root = journal_folder()

@@ -14,6 +14,8 @@ from decalage.store.journal_folders import is_written, journal_folder
 
 LAST = "last"
 """Names the newest session."""
+NOTHING = "nothing is kept yet; decalage live keeps what is said"
+"""Told where there is no session."""
 _TOLD = 3
 """Sessions that a message names."""
 
@@ -31,8 +33,13 @@ def opened() -> Iterator[tuple[History, Upkeep]]:
         yield history, upkeep
 
 
-def named(given: str, names: Sequence[str], listing: str = "decalage history") -> str:
-    """The one of ``names``, the newest last, that is meant; ``listing`` tells them. Raises ``InputError``."""
+def named(
+    given: str, names: Sequence[str], listing: str = "decalage history", *, nothing: str = NOTHING
+) -> str:
+    """The one of ``names``, the newest last, that is meant; ``listing`` tells them.
+
+    Raises ``InputError``, which says ``nothing`` where there are none.
+    """
     if given == LAST and names:
         return names[-1]
     given = Path(given).name  # where a journal is kept has been told as a folder
@@ -43,6 +50,8 @@ def named(given: str, names: Sequence[str], listing: str = "decalage history") -
         raise InputError(f"{given} is the beginning of {some(fitting)}; write more of it")
     if is_written(journal_folder() / given):
         raise InputError(f"{given} is being written, and in the history when it has ended")
+    if not names:
+        raise InputError(nothing)
     raise InputError(f"no session {given!r} is kept; {listing} lists them")
 
 

@@ -111,7 +111,8 @@ def _named(root: Path, given: str) -> Path:
     """The folder that is meant: itself, or named as in the history. Raises ``UsageError``."""
     if is_kept(Path(given)):
         return Path(given).absolute()
-    return root / named(given, [each.folder.name for each in sessions(root)], "decalage resume --list")
+    names = [each.folder.name for each in sessions(root)]
+    return root / named(given, names, "decalage resume --list", nothing=f"no session is kept in {root}")
 
 
 def _list(root: Path) -> int:
