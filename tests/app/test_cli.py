@@ -422,3 +422,40 @@ def test_doctor_looks_into_the_settings_file(
     assert (stop.value.code or 0) == code
     assert line.startswith("ok" if code == 0 else "missing")
     assert words in line
+
+
+def doctors_lines(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """What the doctor tells of each part; it ends with 3 where one is missing, with 0 where one is absent."""
+    with pytest.raises(SystemExit) as stop:
+        main(["doctor"])
+    lines = capsys.readouterr().out.splitlines()
+    assert (stop.value.code or 0) == (3 if any(line.startswith("missing") for line in lines) else 0)
+    return {re.split(r"  +", line[8:])[0]: line for line in lines}
+
+
+def test_doctor_tells_of_what_only_some_commands_want_and_makes_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    monkeypatch.setenv("DECALAGE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    found = doctors_lines(capsys)
+    for name in ("microphone", "loudspeaker"):
+        assert found[name].startswith("absent")
+    assert "python -m pip install sounddevice" in found["microphone"]
+    assert found["voice pt"].startswith("absent") == ("piper-tts" in found["voice pt"])
+    assert f"{tmp_path / 'data' / 'journal'} (none there)" in found["journals"]
+    assert f"{tmp_path / 'data' / 'history.sqlite'} (none there)" in found["history"]
+    assert found["ray"].startswith("ok") or "pip install '.[ray]' in the clone" in found["ray"]
+    assert not (tmp_path / "data").exists()
+
+
+def test_doctor_tells_what_mends_a_damaged_history(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DECALAGE_DATA", str(tmp_path))
+    (tmp_path / "history.sqlite").write_bytes(b"no database at all " * 100)
+    told = doctors_lines(capsys)["history"]
+    assert told.startswith("absent")
+    assert "decalage history rebuild" in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import sys
@@ -17,11 +18,19 @@ from decalage.app.compose import make_blueprint, shared_vad
 from decalage.app.machine import look
 from decalage.app.options import default_config
 from decalage.app.settings import Settings
-from decalage.errors import DecalageError
+from decalage.errors import DecalageError, MissingPartError, OutputError, one_line
+from decalage.sinks.voices import LoudSpeaker, PiperVoice, SystemVoice
+from decalage.sources.portaudio import devices
+from decalage.store.history import History
+from decalage.store.history_database import history_path
+from decalage.store.journal_folders import journal_folder, sessions
 from decalage.store.models import available_pairs, find_recognizer, find_translator
+from decalage.store.voices import find_voice
 
 MEMORY_NEEDED_MB = 1000
 """Megabytes of free memory below which the base model and its buffers may not fit."""
+_SPOKEN = "pt"
+"""The language that is read aloud unless told otherwise."""
 _PAIRS_TOLD = 20
 """One model of many languages alone makes thousands."""
 
@@ -40,8 +49,8 @@ class Finding:
 def _try(name: str, look: Callable[[], str], *, needed: bool = True) -> Finding:
     try:
         return Finding(name, True, look(), needed)
-    except DecalageError as error:
-        return Finding(name, False, str(error), needed)
+    except (DecalageError, OSError) as error:
+        return Finding(name, False, one_line(error), needed)
 
 
 def _extra(name: str) -> str:
@@ -119,6 +128,68 @@ def _models() -> list[Finding]:
     ]
 
 
+def _microphone() -> str:
+    """What `live` listens to."""
+    found = devices()
+    if not found:
+        raise MissingPartError("no device for live to listen to; connect a microphone")
+    usual = next((device for device in found if device.default), found[0])
+    return f"{usual.name}{f' and {len(found) - 1} more: decalage devices' if len(found) > 1 else ''}"
+
+
+def _loudspeaker() -> str:
+    """What `--speak` is heard by."""
+    LoudSpeaker()
+    return "a device plays sound"
+
+
+def _voice() -> str:
+    """What `--speak` reads with."""
+    model = find_voice(_SPOKEN, None)
+    return repr(SystemVoice(_SPOKEN) if model is None else PiperVoice(model)).strip("<>")
+
+
+def _journals() -> str:
+    """What `live` and `serve` keep, and `resume` goes on with."""
+    root = journal_folder()
+    kept = sessions(root)
+    told = f"{len(kept)} kept, {sum(each.bytes for each in kept) / 1e6:.0f} MB" if kept else "none there"
+    there = next(folder for folder in (root, *root.parents) if folder.is_dir())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"{there} cannot be written; set DECALAGE_DATA, or use live --no-journal")
+    return f"{root} ({told})"
+
+
+def _history() -> str:
+    """What `history` looks into. One that is not there is not made."""
+    path = history_path()
+    if not path.is_file():
+        return f"{path} (none there)"
+    with History(path) as history:
+        return f"{path} ({len(history.stamps())} sessions)"
+
+
+def _ray() -> str:
+    """What `--runtime ray` wants."""
+    try:
+        return metadata.version("ray")
+    except metadata.PackageNotFoundError as error:
+        raise MissingPartError(f"not installed; {_extra('ray')}") from error
+
+
+def _wanted_by_some() -> list[Finding]:
+    """Parts that only some commands want."""
+    looks = {
+        "microphone": _microphone,
+        "loudspeaker": _loudspeaker,
+        f"voice {_SPOKEN}": _voice,
+        "journals": _journals,
+        "history": _history,
+        "ray": _ray,
+    }
+    return [_try(name, look, needed=False) for name, look in looks.items()]
+
+
 @click.command()
 @click.pass_context
 def doctor(context: click.Context) -> int:
@@ -131,6 +202,7 @@ def doctor(context: click.Context) -> int:
         *_engines(),
         *_models(),
         _server(),
+        *_wanted_by_some(),
     ]
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
