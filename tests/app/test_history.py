@@ -18,7 +18,7 @@ import pytest
 from decalage.app.cli import main
 from decalage.app.commands.history_tables import cut, hit_lines, local, session_lines
 from decalage.app.outputs import open_sinks
-from decalage.events import Event, Failure, LanguageChanged, Rejected, Summary
+from decalage.events import Event, Failure, LanguageChanged, Rejected, Summary, as_json
 from decalage.sinks.captions import Show
 from decalage.speech import Word
 from decalage.store.history_database import history_path
@@ -303,6 +303,28 @@ def test_sessions_are_deleted_with_their_sound(capsys: pytest.CaptureFixture[str
     assert run(capsys, "delete", "--all", "--yes") == (0, "", "decalage: nothing to delete\n")
 
 
+def test_a_transcript_that_stays_is_named(capsys: pytest.CaptureFixture[str], root: Path) -> None:
+    folder = root.parent / "transcripts"
+    folder.mkdir(parents=True)
+    first, second, third = said(0, en="Hello."), said(0, en="Good night."), said(0, en="Thirdly.")
+    second = replace(second, start=0.12345678, words=WORDS[:2])
+    for name, event in ((FIRST, first), (SECOND, second), (THIRD, third)):
+        session(root, [GAP, event], name)
+    for name, event in (("a", first), ("b", second)):
+        lines = [json.dumps(as_json(each), ensure_ascii=False) for each in (START, GAP, event)]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / "c.jsonl").write_bytes(b"\xff[]")
+    (folder / "d.jsonl").write_text("[]\n")
+    (folder / "e.jsonl").touch()
+    assert "transcript" not in run(capsys, "delete", THIRD, "--yes")[2]
+    told = run(capsys, "delete", SECOND, "--yes")[2]
+    assert told.splitlines()[1:] == [f"decalage: its transcript stays: {folder / 'b.jsonl'}"]
+    for name in "cde":
+        (folder / f"{name}.jsonl").write_bytes((folder / "a.jsonl").read_bytes())
+    assert f"4 transcripts of these stay in {folder}" in run(capsys, "delete", "--all", "--yes")[2]
+    assert len(list(folder.iterdir())) == 5
+
+
 def test_old_sessions_are_deleted_by_age(capsys: pytest.CaptureFixture[str], root: Path) -> None:
     session(root, EVENTS[:1], "20200101T000000Z-00000001")
     session(root, EVENTS[:1], "29990101T000000Z-00000002")
@@ -334,7 +356,8 @@ def test_a_person_is_asked_before_anything_is_deleted(
     session(root, EVENTS[:1], FIRST)
     monkeypatch.setattr(sys, "stdin", Answering(answer))
     code, _, err = run(capsys, "delete", "last")
-    assert f"Delete one session for good: {FIRST}? [y/N]" in err
+    began = local("2026-01-01T03:04:05Z")
+    assert f"Delete one session for good: {FIRST} ({began}, The country is large.)? [y/N]" in err
     assert (code, len(list(root.iterdir()))) == (0, left)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from math import isnan
 from pathlib import Path
@@ -12,13 +12,22 @@ import click
 
 from decalage.app.commands.captioning import tell
 from decalage.app.commands.history_opened import LAST, named, opened, some
+from decalage.app.commands.history_tables import cut, local
+from decalage.app.transcripts import transcripts_of
 from decalage.errors import UsageError
+from decalage.sinks.captions import clean
+from decalage.store.history import History
 from decalage.store.history_database import history_path
 from decalage.store.history_upkeep import damaged_path, delete_database, forget, rebuild
+from decalage.store.history_values import Listed
 from decalage.store.journal_folders import is_written, journal_folder
 
 _MOST_DAYS = 36_500
 """Before that nobody has said anything into a computer."""
+_WORDS = 40
+"""Columns of the first words in a question."""
+_TOLD = 3
+"""Transcripts that are named."""
 
 
 @click.command()
@@ -53,10 +62,12 @@ def delete(names: tuple[str, ...], everything: bool, days: float | None, yes: bo
         if names and going_on:
             raise UsageError(f"{some(going_on)} is being written; end it first")
         chosen = [name for name in chosen if name not in going_on]
-        if chosen and not (yes or _confirmed(chosen)):
+        if chosen and not (yes or _confirmed(chosen, kept.listed())):
             return 0
+        saved = _saved(kept, chosen)
         forget(kept, root, chosen)
     tell(f"deleted: {some(chosen)}" if chosen else "nothing to delete")
+    _tell_of_saved(saved)
     _clear_away(history_path(), everything=everything)
     left = [] if names else sorted({*going_on, *upkeep.written})
     if left:
@@ -70,11 +81,34 @@ def _asked_for(given: Sequence[str], ended: Sequence[str], written: Sequence[str
     return list(dict.fromkeys(named(each, ended if each == LAST else everyone) for each in given))
 
 
-def _confirmed(chosen: Sequence[str]) -> bool:
+def _confirmed(chosen: Sequence[str], listed: Iterable[Listed]) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(f"nobody can be asked whether to delete {some(chosen)}; add --yes")
     count = "one session" if len(chosen) == 1 else f"{len(chosen)} sessions"
-    return click.confirm(f"Delete {count} for good: {some(chosen)}?", err=True)
+    known = {each.name: each for each in listed}
+    described = [_described(name, known.get(name)) for name in chosen]
+    return click.confirm(f"Delete {count} for good: {some(described)}?", err=True)
+
+
+def _described(name: str, session: Listed | None) -> str:
+    """A session as a person knows it again; None: it cannot be read."""
+    if session is None:
+        return name
+    return f"{name} ({local(session.began)}, {cut(clean(session.first_words), _WORDS) or 'no words'})"
+
+
+def _saved(kept: History, chosen: Iterable[str]) -> list[Path]:
+    """Transcripts that ``live`` saved of these sessions."""
+    there = kept.stamps()
+    return transcripts_of(kept.read(name).events for name in chosen if name in there)
+
+
+def _tell_of_saved(paths: Sequence[Path]) -> None:
+    if len(paths) > _TOLD:
+        tell(f"{len(paths)} transcripts of these stay in {paths[0].parent}")
+        return
+    for path in paths:
+        tell(f"its transcript stays: {path}")
 
 
 def _clear_away(path: Path, *, everything: bool) -> None:
