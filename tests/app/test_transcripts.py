@@ -10,6 +10,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from decalage.app.cli import main
 from decalage.app.transcripts import drop_empty, make_transcript, new_transcript, transcripts_folder
 from decalage.errors import OutputError
 from decalage.sinks.output import TextOutput
@@ -61,3 +62,12 @@ def test_a_folder_that_cannot_be_made_names_the_remedy(
     monkeypatch.setenv("DECALAGE_DATA", str(tmp_path / "file"))
     with pytest.raises(OutputError, match="use --no-save, or set DECALAGE_DATA"):
         new_transcript()
+
+
+def test_the_help_of_live_says_how_long_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["live", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Keep the transcript, until you delete it, where no -o says otherwise." in told
+    assert "[default: save; with --no-journal no-save]" in told
+    assert "Keep text until you delete it and, so that a crash loses nothing, sound for a week: in" in told

@@ -51,8 +51,8 @@ class _KeptWhere(click.Option):
 @click.option(
     "--save/--no-save",
     default=None,
-    show_default="save, but with --no-journal",
-    help="Keep the transcript where no -o says otherwise.",
+    help="Keep the transcript, until you delete it, where no -o says otherwise.  "
+    "[default: save; with --no-journal no-save]",
 )
 @click.option(
     "--journal/--no-journal",
@@ -60,7 +60,7 @@ class _KeptWhere(click.Option):
     default=True,
     show_default=True,
     cls=_KeptWhere,
-    help="Keep sound and captions for a week, so that a crash loses nothing: in",
+    help="Keep text until you delete it and, so that a crash loses nothing, sound for a week: in",
 )
 @declared_live
 @config_option
