@@ -32,6 +32,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from decalage.app.allocator import share_arenas
 from decalage.app.bench.machine import describe_machine
 from scripts.evaluation import table
@@ -59,7 +61,7 @@ _GUESTS = 1_000
 _KEPT_LOOKS = 150
 _LIMIT_S = 3600.0
 _MAY_GROW = {"memory_mb": 20.0, "threads": 1.5, "handles": 3.0, "shared": 3.0}
-"""By the line through all looks after the first tenth, from its one end to the other."""
+"""Median of the last third less that of the one before: an allocator grows to its size in the first."""
 
 
 def thinned(looks: Sequence[Look], per: float) -> list[dict[str, float]]:
@@ -72,7 +74,7 @@ def thinned(looks: Sequence[Look], per: float) -> list[dict[str, float]]:
 def held(looks: Sequence[Look]) -> dict[str, Any]:
     """The figures of what a run held."""
     kept = settled(looks)
-    span_h = (kept[-1].audio_s - kept[0].audio_s) / 3600
+    third = len(looks) // 3
     return {
         "memory_mb": kept[0].memory_mb,
         "memory_end_mb": kept[-1].memory_mb,
@@ -81,7 +83,11 @@ def held(looks: Sequence[Look]) -> dict[str, Any]:
         **{f"{name}_least": min(getattr(look, name) for look in kept) for name in COUNTED},
         **{f"{name}_most": max(getattr(look, name) for look in kept) for name in COUNTED},
         **{f"{name}_per_audio_h": slope(looks, name) for name in COUNTED},
-        "grew": {name: slope(looks, name) * span_h for name in ("memory_mb", *COUNTED)},
+        "grew": {
+            name: float(np.median([getattr(look, name) for look in looks[-third:]]))
+            - float(np.median([getattr(look, name) for look in looks[third:-third]]))
+            for name in ("memory_mb", *COUNTED)
+        },
     }
 
 

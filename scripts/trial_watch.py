@@ -15,6 +15,8 @@ import psutil
 _WARM_UP = 0.1
 """Of the samples: models load and buffers grow to their size in it."""
 _GONE_S = 10.0
+_STAYS = "translator library"
+"""A thread that ends with the program, one of each (``stages.firefox``)."""
 _TRACKER = "multiprocessing.resource_tracker"
 """Python's own helper beside processes that share memory; it ends with this one."""
 _SHARED = "/dev/shm/"  # noqa: S108 - where the system lists shared memory, nothing is made there
@@ -107,8 +109,9 @@ def leftovers(before: set[threading.Thread], limit_s: float = _GONE_S) -> list[s
     """Threads begun since ``before``, and child processes, that are there ``limit_s`` from now."""
     until = time.monotonic() + limit_s
     for thread in set(threading.enumerate()) - before:
-        thread.join(max(0.0, until - time.monotonic()))
-    threads = [thread.name for thread in set(threading.enumerate()) - before]
+        if thread.name != _STAYS:
+            thread.join(max(0.0, until - time.monotonic()))
+    threads = [thread.name for thread in set(threading.enumerate()) - before if thread.name != _STAYS]
     _, alive = psutil.wait_procs(children(), max(0.0, until - time.monotonic()))
     return threads + [f"process {child.pid}" for child in alive]
 

@@ -264,7 +264,7 @@ def test_captions_go_to_the_recording_they_lie_in() -> None:
 
 @pytest.mark.parametrize(
     ("of", "an_hour", "told"),
-    [("memory_mb", 1.0, []), ("memory_mb", 30.0, ["memory_mb grew by 54.0"]), ("handles", 5.0, ["handles"])],
+    [("memory_mb", 1.0, []), ("memory_mb", 90.0, ["memory_mb grew by 60."]), ("handles", 9.0, ["handles"])],
 )
 def test_what_grows_in_a_run_is_wrong(of: str, an_hour: float, told: list[str]) -> None:
     still = Look(0.0, 0.0, 300.0, 300.0, threads=9, handles=5, children=0, shared=0)
