@@ -119,6 +119,16 @@ def test_overload_in_the_environment_and_in_a_file_refuses_no_run(
     config.write_text('overload = "degrade"\n')
     given = ["translate", "nothing.wav", "--config", str(config), "--pace", pace]
     assert "does not exist" in refused(capsys, *given)[1]
+    live = ["live", "--input", "nobody", "--no-journal", "--config", str(config)]
+    assert "max-lag" not in refused(capsys, *live)[1]
+
+
+def test_what_is_no_device_is_not_installed_for_devices_and_live_alike(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("decalage.app.commands.live.devices", list)
+    code, line = refused(capsys, "devices")
+    assert (code, "no device to listen to" in line) == (3, True)
 
 
 @pytest.mark.parametrize("name", ["mine.es.srt", "mine.es.mkv", "mine.spa.vtt"])

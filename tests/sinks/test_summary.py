@@ -55,6 +55,8 @@ def test_a_run_of_no_sound_is_told_without_a_speed() -> None:
 def test_one_caption_is_no_plural_and_no_utterance_is_no_speech() -> None:
     assert ": 1 caption" in printed(replace(SUMMARY, captions=1, rejected=0)).rstrip()
     assert "captions" not in printed(replace(SUMMARY, captions=1, rejected=0))
+    assert "1 gap\n" in printed(replace(SUMMARY, rejected=0, gaps=1))
+    assert "2 gaps\n" in printed(replace(SUMMARY, rejected=0, gaps=2))
     assert "no speech was found" in printed(replace(SUMMARY, utterances=0, captions=0, rejected=0))
 
 

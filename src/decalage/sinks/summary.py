@@ -48,7 +48,8 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     told = [f"{summary.captions} caption{'' if summary.captions == 1 else 's'}"]
     if not summary.utterances:
         told = ["no speech was found"]
-    counts = {"failed": summary.failures, "no speech": summary.rejected, "gaps": summary.gaps}
+    gaps = f"gap{'' if summary.gaps == 1 else 's'}"
+    counts = {"failed": summary.failures, "no speech": summary.rejected, gaps: summary.gaps}
     told += [f"{count} {name}" for name, count in counts.items() if count]
     rows.append(("speech", f"{summary.audio_s:.1f} s in {summary.wall_s:.1f} s: {', '.join(told)}"))
     rows.append(("cost", _cost(summary)))

@@ -215,7 +215,7 @@ def effective(context: click.Context, chosen: dict[str, Any]) -> None:
     """
     written = {name for name in chosen if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     policy = chosen["overload"]
-    if chosen["pace"] == "max":
+    if chosen.get("pace") == "max":
         if "overload" in written and policy != "block":
             raise UsageError(f"--overload {policy} goes with --pace realtime: at --pace max nothing is late")
         if "max_lag_s" in written:

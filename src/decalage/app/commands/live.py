@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from decalage.app.commands.captioning import Outputs, caption, tell
-from decalage.app.commands.declared import declared_live, told
+from decalage.app.commands.declared import declared_live, effective, told
 from decalage.app.compose import open_microphone
 from decalage.app.journaled import Kept
 from decalage.app.keys import Keys
@@ -19,7 +19,7 @@ from decalage.app.outputs import tells_words
 from decalage.app.settings import Settings
 from decalage.app.transcripts import drop_empty, make_transcript, new_transcript
 from decalage.contracts import AudioSource
-from decalage.errors import UsageError
+from decalage.errors import MissingPartError
 from decalage.sources.microphone import SILENT_DB, MicrophoneSource
 from decalage.sources.portaudio import devices
 from decalage.store.journal_folders import journal_folder
@@ -83,6 +83,7 @@ def live(
     dies, "decalage resume" captions the rest.
     """  # noqa: D301 - \b keeps click from filling the lines
     told(verbose)
+    effective(click.get_current_context(), chosen)
     where = Outputs.taken(chosen)
     saved = journal if save is None else save  # who wants nothing kept says so once
     transcript = new_transcript() if saved and not where.outputs else None
@@ -118,7 +119,7 @@ def list_devices() -> None:
     """List what can be listened to; "monitor" hears what the machine plays."""
     found = devices()
     if not found:
-        raise UsageError("no device to listen to; connect a microphone")
+        raise MissingPartError("no device to listen to; connect a microphone")
     width = max(len(device.name) for device in found)
     for device in found:
         number = "  " if device.number is None else f"{device.number:2}"
