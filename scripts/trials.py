@@ -81,6 +81,17 @@ FAULTS: dict[str, list[str]] = {
         "--plot",
         "docs/soak-real.svg",
     ],
+    "Soak, one hour of real speech at full speed": [
+        "-m",
+        "scripts.soak",
+        "--real",
+        "--speed",
+        "0",
+        "--json",
+        "docs/soak-full.json",
+        "--plot",
+        "docs/soak-full.svg",
+    ],
     "Fuzzing": ["-m", "scripts.fuzz"],
 }
 
