@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from decalage.audio import SAMPLE_RATE
 from decalage.config import SegmenterOptions, StreamOptions
 from decalage.speech import Utterance
-from scripts.capacity.__main__ import crossing, most
+from scripts.capacity.__main__ import crossing, machine_for, most
 from scripts.capacity.erlang import blocking, seats_for
 from scripts.capacity.script import Script
 from scripts.capacity.simulation import Machine, simulate
@@ -38,9 +36,7 @@ def speaker(work_s: float, phrases: int = 6) -> Script:
         options=options,
         asr=[(cut, work_s) for cut in cuts],
         mt_s=0.0,
-        background=0.0,
         lags=[],
-        cores_used=0.0,
         pair_cost=1.0,
     )
 
@@ -65,11 +61,22 @@ def test_twice_the_cores_carry_about_twice_the_speakers() -> None:
     assert 1.7 * one <= two <= 2.6 * one
 
 
-@pytest.mark.parametrize("cost", [{"background": 0.1}, {"pair_cost": 2.0}])
-def test_what_all_else_takes_leaves_less_for_speakers(cost: dict[str, float]) -> None:
-    plain, dear = speaker(0.6), replace(speaker(0.6), **cost)  # type: ignore[arg-type]
-    machine = Machine(pair_cost=dear.pair_cost)
-    assert most(dear, machine, 2.0, 40) < most(plain, Machine(), 2.0, 40)
+@pytest.mark.parametrize(
+    "dear", [Machine(session_cores=0.1), Machine(fixed_cores=0.7), Machine(pair_cost=2.0)], ids=repr
+)
+def test_what_all_else_takes_leaves_less_for_speakers(dear: Machine) -> None:
+    assert most(speaker(0.6), dear, 2.0, 20) < most(speaker(0.6), Machine(), 2.0, 20)
+
+
+def test_two_small_rooms_tell_what_sessions_take_beside_their_work() -> None:
+    sizes = ((1, 8.0, 60.0), (4, 20.0, 60.0), (8, 36.0, 50.0), (16, 60.0, 9.0))
+    rooms = [
+        {"sessions": count, "server_cpu": cpu, "partials_per_minute": partials}
+        for count, cpu, partials in sizes
+    ]
+    machine = machine_for(speaker(0.09), rooms, 2)
+    assert machine.session_cores == pytest.approx((0.40 - 0.16) / 3 - 0.03)
+    assert machine.fixed_cores == pytest.approx(0.16 - 0.03 - machine.session_cores)
 
 
 @pytest.mark.parametrize(("offered", "seats", "share"), [(1, 1, 0.5), (10, 10, 0.21458), (100, 100, 0.07570)])

@@ -12,7 +12,6 @@ from threading import Thread
 from typing import TypeAlias
 
 import numpy as np
-import psutil
 
 from decalage.app.compose import ModelBlueprint, make_blueprint, stream_options
 from decalage.app.settings import Settings
@@ -43,12 +42,14 @@ class Script:
     asr: Sequence[Timed]
     mt_s: float
     """Translation, for a second of the sound that is translated."""
-    background: float
-    """Cores that all else takes: voice activity, hand-overs, sound."""
     lags: Sequence[float]
-    cores_used: float
     pair_cost: float
     """How much longer a recognition takes while another is at work beside it."""
+
+    @property
+    def work_s(self) -> float:
+        """Seconds of recognition and translation in all."""
+        return sum(spent + self.mt_s * utterance.duration for utterance, spent in self.asr)
 
     @property
     def audio_s(self) -> float:
@@ -164,15 +165,10 @@ def measure(sound: str, *, partials: bool) -> Script:
     options = stream_options(settings, blueprint)
     runtime = PipelineRuntime(_Measured(blueprint, log), settings.runtime_options())
     try:
-        process = psutil.Process()
-        before, began = sum(process.cpu_times()[:2]), time.monotonic()
         stream = runtime.run(Paced(FileSource(sound), SystemClock()), options)
         events = list(stream)
-        wall_s = time.monotonic() - began
-        used_s = sum(process.cpu_times()[:2]) - before
     finally:
         runtime.close()
-    spent_s = sum(spent for _, spent in log.asr) + log.mt["s"]
     cuts = [(at, _silent(cut) if isinstance(cut, Utterance) else cut) for at, cut in log.cuts]
     return Script(
         cuts=cuts,
@@ -180,9 +176,7 @@ def measure(sound: str, *, partials: bool) -> Script:
         options=options,
         asr=[(_silent(utterance), spent) for utterance, spent in log.asr],
         mt_s=log.mt["s"] / log.translated_s,
-        background=max(0.0, used_s - spent_s) / wall_s,
         lags=[event.lag for event in events if isinstance(event, Caption) and event.lag is not None],
-        cores_used=used_s / wall_s,
         pair_cost=_pair_cost(blueprint, options.recognizer, [utterance for utterance, _ in log.asr]),
     )
 

@@ -33,7 +33,9 @@ class Machine:
     pair_cost: float = 1.0
     """How much longer a recognition takes while another is at work beside it: they share memory and cache."""
     session_cores: float = 0.0
-    """Cores that a session takes beside its stream: its socket."""
+    """Cores that a session takes beside recognition and translation."""
+    fixed_cores: float = 0.0
+    """Cores that are taken however many there are, while one speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,6 @@ def simulate(script: Script, count: int, machine: Machine, over_s: float = 10.0)
     speakers = [_Speaker(number, script, over_s * number / count, clock) for number in range(count)]
     engines = _Engines(machine, {each.stream.name: script for each in speakers}, clock)
     background_s, lags = 0.0, []
-    each_s = script.background + machine.session_cores
     while not all(each.stream.ended for each in speakers):
         clock.advance(_STEP_S)
         now = clock.now()
@@ -221,7 +222,8 @@ def simulate(script: Script, count: int, machine: Machine, over_s: float = 10.0)
             for job in each.cut():
                 engines.add(job)
         talking = sum(each.talks for each in speakers)
-        background = min(machine.cores - 0.05, each_s * talking)
+        background = machine.fixed_cores * (talking > 0) + machine.session_cores * talking
+        background = min(machine.cores - 0.05, background)
         background_s += background * _STEP_S
         engines.work(machine.cores - background)
         lags += [lag for each in speakers for lag in each.read()]
