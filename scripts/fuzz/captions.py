@@ -97,7 +97,9 @@ def subtitles(data: bytes) -> None:
         _hold_vtt(vtt, due)
         for form in ("srt", "ass"):
             written = as_text(captions, form, "source" if show == "source" else "target")
-            back = pysubs2.SSAFile.from_string(written, format_=form)
+            # pysubs2 takes a last line of digits for the number of a cue that follows: give it one.
+            followed = f"{written}\n{len(due) + 1}\n" if form == "srt" else written
+            back = pysubs2.SSAFile.from_string(followed, format_=form)
             hold(len(back) == len(due), f"{form}: {len(back)} cues of {len(due)}")
             for event, cue in zip(back, due, strict=True):
                 hold(
