@@ -19,6 +19,7 @@ import faulthandler
 import itertools
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -106,6 +107,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background, and inherited so
     logging.disable(logging.CRITICAL)  # what fails on purpose is in the events
     share_arenas()
     bench = Bench(given.seed)

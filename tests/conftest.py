@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,14 @@ import pytest
 from tests import properties  # noqa: F401 - chooses how many examples properties are tried with
 
 REQUIRE_ALL = os.environ.get("DECALAGE_REQUIRE_ALL") == "1"
+
+
+def pytest_configure() -> None:
+    """Programs that tests start heed signals, also where the tests run in the background and ignore them."""
+    for name in ("SIGINT", "SIGHUP", "SIGTERM"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 
 def missing(what: str, mend: str) -> None:
