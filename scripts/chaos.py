@@ -107,7 +107,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background, and inherited so
+    for number in (signal.SIGINT, signal.SIGHUP):  # ignored in the background, and inherited so
+        signal.signal(number, signal.SIG_DFL)
     logging.disable(logging.CRITICAL)  # what fails on purpose is in the events
     share_arenas()
     bench = Bench(given.seed)
