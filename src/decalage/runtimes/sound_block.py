@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import suppress
 from multiprocessing.shared_memory import SharedMemory
 
@@ -23,6 +24,7 @@ class SoundBlock:
     """
 
     def __init__(self, size: int, name: str | None = None) -> None:
+        self._closing = threading.Lock()  # a runtime closes it beside the thread that is given another
         self._made = name is None
         self._memory = SharedMemory(name, create=self._made, size=max(1, size) * _BYTES)
         self.size = self._memory.size // _BYTES
@@ -46,12 +48,13 @@ class SoundBlock:
         return np.ndarray((length,), np.float32, self._memory.buf, at * _BYTES)
 
     def close(self) -> None:
-        """Let go of it. Idempotent."""
-        if self._made:
-            self._made = False
-            with suppress(FileNotFoundError):  # who had no memory to attach to it has taken it away
-                self._memory.unlink()
-        try:
-            self._memory.close()
-        except BufferError:
-            logger.warning("%r is closed while a thread copies; it goes with this process", self)
+        """Let go of it. Idempotent, from any thread."""
+        with self._closing:
+            if self._made:
+                self._made = False
+                with suppress(FileNotFoundError):  # who had no memory to attach to it has taken it away
+                    self._memory.unlink()
+            try:
+                self._memory.close()
+            except BufferError:
+                logger.warning("%r is closed while a thread copies; it goes with this process", self)
