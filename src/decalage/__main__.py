@@ -15,7 +15,19 @@ def run() -> None:
     from decalage.app.cli import main  # noqa: PLC0415 - an interrupt can fall into it
 
     signal.signal(signal.SIGINT, before)
-    main()
+    try:
+        main()
+    except SystemExit as end:
+        _end_with(end.code if isinstance(end.code, int) else 0)
+        raise
+
+
+def _end_with(code: int) -> None:
+    """All is written: who asks for the end while the interpreter is taken down gets the code of the run."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda *_: os._exit(code))
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

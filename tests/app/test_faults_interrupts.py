@@ -189,3 +189,22 @@ def test_a_signal_that_the_program_was_started_to_ignore_stops_nothing() -> None
         check=True,
     )
     assert done.stdout == "stopped\n", "SIGTERM alone"
+
+
+ENDING = """
+import atexit, signal, sys
+from decalage import __main__
+from decalage.app import cli
+
+def main():
+    atexit.register(signal.raise_signal, signal.SIGTERM)
+    sys.exit(1)
+
+cli.main = main
+__main__.run()
+"""
+
+
+def test_sigterm_while_the_interpreter_is_taken_down_does_not_change_the_exit_code() -> None:
+    done = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (1, b"")
