@@ -17,6 +17,7 @@ from decalage.app.batch.screen import watching
 from decalage.app.batch.work import RuntimeHearing
 from decalage.app.compose import ModelBlueprint, make_blueprint, make_runtime
 from decalage.app.settings import Settings
+from decalage.app.stopping import catch
 from decalage.errors import OutputError
 
 _STOPPED = b"\ndecalage: finishing the files in work; Ctrl-C again drops them\n"
@@ -82,9 +83,6 @@ def signals(work: Batch) -> Iterator[list[int]]:
 
     What this program was started to ignore, by ``nohup`` or in the background, it ignores.
     """
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]  # Windows has no SIGHUP
-    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     came: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -96,7 +94,7 @@ def signals(work: Batch) -> Iterator[list[int]]:
             os.write(2, _STOPPED)  # a buffered write could be what was interrupted
         work.stop()
 
-    before = {number: signal.signal(number, stop) for number in numbers}
+    before = catch(stop)
     try:
         yield came
     finally:

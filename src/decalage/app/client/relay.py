@@ -22,6 +22,7 @@ from types import FrameType
 from decalage.app.client.messages import Closed
 from decalage.app.client.speaking import Speaking
 from decalage.app.session import CAPTURE_LIMIT_S, DRAIN_LIMIT_S, failures
+from decalage.app.stopping import catch
 from decalage.audio import AudioChunk
 from decalage.contracts import AudioSource, Sink
 from decalage.errors import DamagedInputError, InputError, ServerError
@@ -31,9 +32,6 @@ from decalage.flow.channel import Channel, ChannelClosed
 ROOM_S = 10.0
 """Sound that may wait between the capture and the connection."""
 _JOIN_S = 0.5
-_STOPPING = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]  # Windows has no SIGHUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +180,7 @@ class _Relay:
         def caught(number: int, _frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(stop, number)
 
-        heeded = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-        before = {number: signal.signal(number, caught) for number in heeded}
+        before = catch(caught)
         try:
             yield
         finally:

@@ -19,6 +19,7 @@ from decalage.app.outputs import check_languages, check_outputs, open_sinks, ope
 from decalage.app.progress import progress
 from decalage.app.session import Session, failures
 from decalage.app.settings import Settings, overcommitted, unheard_terms
+from decalage.app.stopping import catch
 from decalage.app.tally import spread
 from decalage.app.tracefile import check_trace, write_trace
 from decalage.contracts import AudioSource, Sink
@@ -32,9 +33,6 @@ from decalage.sinks.together import Complaints, Together
 
 INTERRUPTED = 130
 
-_STOPPING = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]  # Windows has no SIGHUP
 _FINISHING = b"\ndecalage: finishing what was read; Ctrl-C again ends at once\n"
 
 
@@ -241,6 +239,4 @@ class _Signals:
                 self.interrupted = True
             session.ladder.descend()
 
-        for number in _STOPPING:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, a job in the background
-                self._before[number] = signal.signal(number, interrupt)
+        self._before = catch(interrupt)
