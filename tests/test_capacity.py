@@ -36,7 +36,6 @@ def speaker(work_s: float, phrases: int = 6) -> Script:
         options=options,
         asr=[(cut, work_s) for cut in cuts],
         mt_s=0.0,
-        lags=[],
         pair_cost=1.0,
     )
 

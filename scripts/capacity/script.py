@@ -19,7 +19,6 @@ from decalage.audio import AudioChunk, seconds
 from decalage.clock import SystemClock
 from decalage.config import RecognizerOptions, SegmenterOptions, StreamOptions
 from decalage.contracts import Recognizer, Segmenter, Translator
-from decalage.events import Caption
 from decalage.runtimes.pipeline import PipelineRuntime
 from decalage.sources.file import FileSource
 from decalage.sources.pace import Paced
@@ -42,7 +41,6 @@ class Script:
     asr: Sequence[Timed]
     mt_s: float
     """Translation, for a second of the sound that is translated."""
-    lags: Sequence[float]
     pair_cost: float
     """How much longer a recognition takes while another is at work beside it."""
 
@@ -166,7 +164,8 @@ def measure(sound: str, *, partials: bool) -> Script:
     runtime = PipelineRuntime(_Measured(blueprint, log), settings.runtime_options())
     try:
         stream = runtime.run(Paced(FileSource(sound), SystemClock()), options)
-        events = list(stream)
+        for _ in stream:
+            pass
     finally:
         runtime.close()
     cuts = [(at, _silent(cut) if isinstance(cut, Utterance) else cut) for at, cut in log.cuts]
@@ -176,7 +175,6 @@ def measure(sound: str, *, partials: bool) -> Script:
         options=options,
         asr=[(_silent(utterance), spent) for utterance, spent in log.asr],
         mt_s=log.mt["s"] / log.translated_s,
-        lags=[event.lag for event in events if isinstance(event, Caption) and event.lag is not None],
         pair_cost=_pair_cost(blueprint, options.recognizer, [utterance for utterance, _ in log.asr]),
     )
 
