@@ -38,6 +38,7 @@ _SPELT = {
     "BSD License": "BSD-3-Clause",
     "3-Clause BSD License": "BSD-3-Clause",
     "Apache Software License": "Apache-2.0",
+    "Apache": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
     "Python Software Foundation License": "PSF-2.0",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml  # type: ignore[import-untyped]
 from click.testing import CliRunner
@@ -74,16 +75,87 @@ def test_the_cluster_of_machines_is_marked_as_not_run() -> None:
         assert "Not run here" in (DEPLOY / name).read_text("utf-8"), name
 
 
-def test_kuberay_has_what_the_operator_reads() -> None:
-    """Its own schema is not here: these are the fields that it cannot do without."""
+KUBERNETES = "1.37"
+_WORDS = {"type": "object", "additionalProperties": {"type": "string"}}
+_START = {"rayStartParams": _WORDS, "template": {"type": "object"}}
+RAY_CLUSTER: dict[str, Any] = {
+    "type": "object",
+    "required": ["apiVersion", "kind", "metadata", "spec"],
+    "additionalProperties": False,
+    "properties": {
+        "apiVersion": {"const": "ray.io/v1"},
+        "kind": {"const": "RayCluster"},
+        "metadata": {"type": "object", "required": ["name"]},
+        "spec": {
+            "type": "object",
+            "required": ["headGroupSpec"],
+            "additionalProperties": False,
+            "properties": {
+                "rayVersion": {"type": "string"},
+                "authOptions": {"type": "object", "properties": {"mode": {"enum": ["token", "disabled"]}}},
+                "headGroupSpec": {
+                    "type": "object",
+                    "required": ["rayStartParams", "template"],
+                    "additionalProperties": False,
+                    "properties": {
+                        **_START,
+                        "serviceType": {"enum": ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]},
+                    },
+                },
+                "workerGroupSpecs": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["groupName", "minReplicas", "maxReplicas", "rayStartParams", "template"],
+                        "additionalProperties": False,
+                        "properties": {
+                            **_START,
+                            "groupName": {"type": "string"},
+                            "replicas": {"type": "integer"},
+                            "minReplicas": {"type": "integer"},
+                            "maxReplicas": {"type": "integer"},
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+"""The fields of a RayCluster, version v1, that the file uses and their types, as KubeRay's reference of its API
+declares them: https://github.com/ray-project/kuberay/blob/master/docs/reference/api.md"""
+
+
+def pod_template(group: dict[str, Any]) -> dict[str, Any]:
+    """A group's pods as an object that Kubernetes has a schema for."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PodTemplate",
+        "metadata": {"name": "p"},
+        "template": group["template"],
+    }
+
+
+def test_kuberay_fits_the_schemas_of_kubernetes_and_of_its_operator() -> None:
     made, service = kuberay()
-    assert (made["apiVersion"], made["kind"]) == ("ray.io/v1", "RayCluster")
+    jsonschema.validate(made, RAY_CLUSTER)
+    kubernetes_validate.validate(service, KUBERNETES, strict=True)
+    spec = made["spec"]
+    for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
+        kubernetes_validate.validate(pod_template(group), KUBERNETES, strict=True)
+
+
+def test_a_field_that_kubernetes_does_not_know_is_found() -> None:
+    group = kuberay()[0]["spec"]["headGroupSpec"]
+    group["template"]["spec"]["containers"][0]["resourcs"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError, match="resourcs"):
+        kubernetes_validate.validate(pod_template(group), KUBERNETES, strict=True)
+
+
+def test_kuberay_wants_a_token_and_the_tested_ray_and_its_service_finds_the_server() -> None:
+    made, service = kuberay()
     spec = made["spec"]
     assert spec["rayVersion"].startswith(f"{told_ray()}.")
     assert spec["authOptions"] == {"mode": "token"}
-    assert set(spec) <= {"rayVersion", "authOptions", "headGroupSpec", "workerGroupSpecs"}
-    for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
-        assert all(isinstance(value, str) for value in group["rayStartParams"].values())
     for group in spec["workerGroupSpecs"]:
         assert group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
     labels = spec["headGroupSpec"]["template"]["metadata"]["labels"]
