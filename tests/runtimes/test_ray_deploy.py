@@ -121,8 +121,8 @@ RAY_CLUSTER: dict[str, Any] = {
         },
     },
 }
-"""The fields of a RayCluster, version v1, that the file uses and their types, as KubeRay's reference of its API
-declares them: https://github.com/ray-project/kuberay/blob/master/docs/reference/api.md"""
+"""The fields of a RayCluster, version v1, that the file uses and their types, as KubeRay's reference
+of its API declares them: https://github.com/ray-project/kuberay/blob/master/docs/reference/api.md"""
 
 
 def pod_template(group: dict[str, Any]) -> dict[str, Any]:
