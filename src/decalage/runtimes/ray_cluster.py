@@ -103,7 +103,7 @@ class Connection:
         logging.getLogger("ray").setLevel(logging.ERROR)
         # What happens to nodes would be printed among the captions, on standard output.
         self._ray._private.worker._worker_logs_enabled = False
-        alike = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": _same_sums()}
+        alike = {"log_to_driver": False, "logging_level": logging.ERROR}
         if self.address is not None:
             self._ray.init(address=self.address, **alike)
             return
@@ -244,17 +244,6 @@ def _check(address: str) -> None:
     except OSError as error:
         told = f"no Ray cluster at {address} ({one_line(error)}); one begins with: ray start --head"
         raise UnreachableError(told) from error
-
-
-def _same_sums() -> dict[str, dict[str, str]]:
-    """Have NumPy add up as it does here: how many threads share a product changes its last digits.
-
-    And a last digit may change a word. Ray would have one thread do it.
-    """
-    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = next(filter(None, map(os.environ.get, names)), str(cores))
-    return {"env_vars": {"OPENBLAS_NUM_THREADS": threads}}
 
 
 @contextmanager

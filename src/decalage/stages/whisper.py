@@ -23,6 +23,7 @@ from decalage.stages.alignment import FRAMES_PER_S
 from decalage.stages.decode import DecodePlan, Features, Heard, WhisperEngine
 from decalage.stages.judgement import doubt, is_silence, token_limit
 from decalage.stages.loops import compression_ratio, has_words, repeats
+from decalage.stages.mel import MelBands
 from decalage.stages.tongues import judged, language_tokens
 from decalage.stages.window import FULL_S, window_s
 from decalage.stages.words import timed_words
@@ -77,6 +78,7 @@ class WhisperRecognizer:
             raise ModelDamagedError(told) from error
         self._engine = engine
         self._features = FeatureExtractor(feature_size=engine.mels)
+        self._features.mel_filters = MelBands(self._features.mel_filters)
         self._name = folder.name
         self._tokenizers: dict[tuple[str, Task], Any] = {}  # bounded by Whisper's languages
         self._languages = language_tokens(self._tokens)
