@@ -31,7 +31,8 @@ def test_bands_give_what_the_filters_give(mels: int) -> None:
     filters = FeatureExtractor(feature_size=mels).mel_filters
     power = np.random.default_rng(mels).random((filters.shape[1], 300), np.float32)
     heard = MelBands(filters) @ power
-    assert (heard.shape, heard.dtype) == ((mels, 300), np.float32)
+    assert heard.shape == (mels, 300)
+    assert heard.dtype == np.float32
     np.testing.assert_allclose(heard, filters.astype(np.float64) @ power.astype(np.float64), rtol=1e-5)
 
 

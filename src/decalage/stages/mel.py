@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 class MelBands:
     """Stands for the matrix of filters in ``filters @ power``, without a matrix product.
 
-    ``filters``: (mels, bins), float32, mostly nought. The product is small, but BLAS gives it to all cores, and
+    ``filters``: (mels, bins), float32, mostly nought. A small product, but BLAS has all cores make it, and
     OpenBLAS lets its threads spin for long after each. It also adds up in an order that depends on how many
     threads there are, and a last digit now and then becomes another word. Bands are added up bin by bin.
     """
