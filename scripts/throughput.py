@@ -138,6 +138,7 @@ def ways(model: str) -> list[Way]:
         Way("`decalage batch`", 1, _ours(model, 1)),
         Way("faster-whisper", 5, _theirs(model, 5, batched=False)),
         Way(f"faster-whisper, batches of {_BATCH}", 5, _theirs(model, 5, batched=True)),
+        Way("`decalage batch`", 5, _ours(model, 5)),
     ]
 
 
@@ -183,7 +184,10 @@ def main() -> None:
     print(f"{len(files.files)} files, {files.audio_s / 60:.1f} minutes, model {given.model}\n")
     print(table(_HEAD, rows))
     if given.json is not None:
-        kept = [{"name": way.name, "beam": way.beam, "walls_s": way.walls} for way in tried]
+        kept = [
+            {"name": way.name, "beam": way.beam, "walls_s": way.walls, "wer": way.errors and way.errors.rate}
+            for way in tried
+        ]
         body = {"machine": describe_machine(), "audio_s": files.audio_s, "ways": kept}
         given.json.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
 

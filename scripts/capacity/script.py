@@ -19,6 +19,7 @@ from decalage.audio import AudioChunk, seconds
 from decalage.clock import SystemClock
 from decalage.config import RecognizerOptions, SegmenterOptions, StreamOptions
 from decalage.contracts import Recognizer, Segmenter, Translator
+from decalage.events import Partial
 from decalage.runtimes.pipeline import PipelineRuntime
 from decalage.sources.file import FileSource
 from decalage.sources.pace import Paced
@@ -43,6 +44,8 @@ class Script:
     """Translation, for a second of the sound that is translated."""
     pair_cost: float
     """How much longer a recognition takes while another is at work beside it."""
+    shown: float = 0.0
+    """Share of what is recognized before its end that is told as a caption that grows."""
 
     @property
     def work_s(self) -> float:
@@ -164,8 +167,7 @@ def measure(sound: str, *, partials: bool) -> Script:
     runtime = PipelineRuntime(_Measured(blueprint, log), settings.runtime_options())
     try:
         stream = runtime.run(Paced(FileSource(sound), SystemClock()), options)
-        for _ in stream:
-            pass
+        shown = sum(isinstance(event, Partial) for event in stream)
     finally:
         runtime.close()
     cuts = [(at, _silent(cut) if isinstance(cut, Utterance) else cut) for at, cut in log.cuts]
@@ -175,6 +177,7 @@ def measure(sound: str, *, partials: bool) -> Script:
         options=options,
         asr=[(_silent(utterance), spent) for utterance, spent in log.asr],
         mt_s=log.mt["s"] / log.translated_s,
+        shown=shown / max(1, sum(not utterance.final for utterance, _ in log.asr)),
         pair_cost=_pair_cost(blueprint, options.recognizer, [utterance for utterance, _ in log.asr]),
     )
 

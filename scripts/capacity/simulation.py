@@ -155,7 +155,7 @@ class _Engines:
         self._recognizing: list[_Task] = []
         self._translating: list[_Task] = []
         self.busy_s = 0.0
-        self.partials = 0
+        self.partials = 0.0
 
     def add(self, job: Job) -> None:
         self._to_recognize.add(job.utterance, job)
@@ -205,7 +205,8 @@ class _Engines:
         task.job.stream.serve("mt", task.job.utterance, task.whole_s)
         task.recognized.text["pt"] = "dito"
         conclude(task.recognized)
-        self.partials += self._scripts[task.job.stream.name].options.partials and not task.job.utterance.final
+        if not task.job.utterance.final:
+            self.partials += self._scripts[task.job.stream.name].shown
 
 
 def simulate(script: Script, count: int, machine: Machine, over_s: float = 10.0) -> Outcome:
