@@ -5,9 +5,9 @@
 
 Sessions speak samples/talk.flac at its own pace, begun over ten seconds, to a `decalage serve` of its own
 process; the clients run on the same machine and their share of it is told. Lag is from the end of
-speech to the caption at the client. Beyond the given numbers more sessions are tried until the 95th
-percentile of the lag passes ``--until`` seconds, unless ``--only`` they are wanted. Then one speaker
-with listeners: what each adds.
+speech to the caption at the client. Unless ``--only`` the given numbers are wanted, more are tried until
+the 95th percentile of the lag passes ``--until`` seconds, and then some between. Then one speaker with
+listeners: what each adds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,13 @@ from decalage.app.bench.sound import audio_of
 from decalage.app.client.outgoing import pcm16
 from decalage.app.settings import available_cores
 from scripts.evaluation import decode, table
+from scripts.room_sizes import next_size, within
 from scripts.served import Heard, Server, listen, serving, speak
 
 SOUND = Path("samples/talk.flac")
 _LANGUAGES = {"from": "en", "to": "pt"}
 _OVER_S = 10.0
 """Sessions begin one after the other within it."""
-_MORE = (24, 32, 48, 64, 96, 128)
 
 
 _ABOUT = """\
@@ -190,15 +190,17 @@ def attend(sound: bytes, count: int, runtime: str = "pipeline") -> Audience:
 def rooms(
     sound: bytes, counts: Sequence[int], until_s: float, *, partials: bool, runtime: str = "pipeline"
 ) -> list[Room]:
-    """The given numbers of sessions, then more while no lag is over ``until_s``."""
+    """The given numbers of sessions, and unless ``until_s`` is 0 what it takes to find the most."""
     reference = References.beside(audio_of(str(SOUND), 3600.0), "pt").transcript
-    found: list[Room] = []
-    for count in [*counts, *(more for more in _MORE if more > max(counts))]:
-        if count not in counts and found and found[-1].lag_p95 > until_s:
-            break
-        found.append(measure(sound, count, reference, partials=partials, runtime=runtime))
-        print(found[-1], flush=True)
-    return found
+    found: dict[int, Room] = {}
+    while (count := next_size(_lags(found.values()), counts, until_s)) is not None:
+        found[count] = measure(sound, count, reference, partials=partials, runtime=runtime)
+        print(found[count], flush=True)
+    return [found[count] for count in sorted(found)]
+
+
+def _lags(found: Iterable[Room]) -> dict[int, float]:
+    return {room.sessions: room.lag_p95 for room in found}
 
 
 _ROOM = [
@@ -236,7 +238,10 @@ def written(body: dict[str, Any]) -> str:
         ]
         for each in body["audiences"]
     ]
-    held = [_held(body["rooms"], until_s, partials=partials) for partials in (True, False)]
+    held = [
+        within({r["sessions"]: r["lag_p95"] for r in body["rooms"] if r["partials"] is partials}, until_s)[0]
+        for partials in (True, False)
+    ]
     return "\n\n".join(
         [
             "# A room full of speakers, a room full of listeners",
@@ -249,16 +254,6 @@ def written(body: dict[str, Any]) -> str:
             table(_AUDIENCE, ears),
         ]
     )
-
-
-def _held(rooms: Sequence[dict[str, Any]], until_s: float, *, partials: bool) -> int:
-    """Sessions up to the first number that was too many."""
-    held = 0
-    for room in (each for each in rooms if each["partials"] is partials):
-        if room["lag_p95"] > until_s:
-            break
-        held = room["sessions"]
-    return held
 
 
 def main() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from decalage.audio import SAMPLE_RATE
 from decalage.config import SegmenterOptions, StreamOptions
 from decalage.speech import Utterance
-from scripts.capacity.__main__ import crossing, machine_for, most
+from scripts.capacity.__main__ import calibrating, crossing, machine_for, most
 from scripts.capacity.erlang import blocking, seats_for
 from scripts.capacity.script import Script
 from scripts.capacity.simulation import Machine, simulate
+from scripts.room_sizes import next_size
 
 SECOND = SAMPLE_RATE
 
@@ -68,14 +71,29 @@ def test_what_all_else_takes_leaves_less_for_speakers(dear: Machine) -> None:
 
 
 def test_two_small_rooms_tell_what_sessions_take_beside_their_work() -> None:
-    sizes = ((1, 8.0, 60.0), (4, 20.0, 60.0), (8, 36.0, 50.0), (16, 60.0, 9.0))
+    script = speaker(0.09)
+    known = Machine(session_cores=0.02, fixed_cores=0.05)
+
+    def cpu(count: int) -> float:
+        wall_s = script.audio_s + 10 * (count - 1) / count
+        busy_s = count * (script.work_s + known.session_cores * script.audio_s) + known.fixed_cores * wall_s
+        return 100 * busy_s / (2 * wall_s)
+
     rooms = [
-        {"sessions": count, "server_cpu": cpu, "partials_per_minute": partials}
-        for count, cpu, partials in sizes
+        {"sessions": count, "server_cpu": cpu(count), "partials_per_minute": 0.0} for count in (1, 4, 8, 16)
     ]
-    machine = machine_for(speaker(0.09), rooms, 2)
-    assert machine.session_cores == pytest.approx((0.40 - 0.16) / 3 - 0.03)
-    assert machine.fixed_cores == pytest.approx(0.16 - 0.03 - machine.session_cores)
+    rooms[-1]["server_cpu"] = 99.0  # not one of the two
+    machine = machine_for(script, rooms, 2)
+    assert machine.session_cores == pytest.approx(known.session_cores)
+    assert machine.fixed_cores == pytest.approx(known.fixed_cores)
+    assert calibrating(rooms)[1]["sessions"] == 8
+
+
+def test_the_model_takes_the_processor_time_that_it_is_told() -> None:
+    script, machine = speaker(0.3), Machine(session_cores=0.02, fixed_cores=0.05)
+    wall_s = script.audio_s + 10 * 7 / 8
+    busy_s = 8 * (script.work_s + 0.02 * script.audio_s) + 0.05 * wall_s
+    assert simulate(script, 8, machine).cpu == pytest.approx(100 * busy_s / (2 * wall_s), rel=0.03)
 
 
 @pytest.mark.parametrize(("offered", "seats", "share"), [(1, 1, 0.5), (10, 10, 0.21458), (100, 100, 0.07570)])
@@ -93,3 +111,33 @@ def test_where_the_lag_crosses_its_bound() -> None:
     assert crossing([(8, 0.5), (16, 1.0), (24, 4.0)], 2.0) == pytest.approx(20)
     assert crossing([(8, 0.5), (16, 1.0)], 2.0) == 16
     assert crossing([(8, 3.0)], 2.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("lags", "size"),
+    [
+        ({}, 1),
+        ({1: 0.5}, 4),
+        ({1: 0.5, 4: 0.5}, 24),
+        ({1: 0.5, 4: 3.0}, None),
+        ({1: 0.5, 4: 0.5, 24: 0.6, 32: 9.0}, 28),
+        ({1: 0.5, 4: 0.5, 24: 0.6, 28: 9.0, 32: 9.0}, None),
+        ({1: 3.0, 4: 3.0}, None),
+        ({1: 0.5, 4: 0.5} | dict.fromkeys((24, 32, 48, 64, 96, 128), 0.5), None),
+    ],
+)
+def test_sessions_are_tried_until_the_most_is_known(lags: dict[int, float], size: int | None) -> None:
+    assert next_size(lags, (1, 4), 2.0) == size
+
+
+def test_only_what_is_wanted_is_tried_where_no_lag_will_do() -> None:
+    assert next_size({1: 0.5}, (1, 4), 0.0) == 4
+    assert next_size({1: 0.5, 4: 0.5}, (1, 4), 0.0) is None
+
+
+def test_what_was_not_drafted_costs_what_a_whole_phrase_does() -> None:
+    drafted = replace(speaker(0.1), plain=speaker(0.3))
+    phrase = drafted.asr[0][0]
+    assert drafted.service_s(phrase, drafted=True) == 0.1
+    assert drafted.service_s(phrase, drafted=False) == 0.3
+    assert simulate(drafted, 1, Machine()).lag_p50 == pytest.approx(0.5 + 0.3, abs=0.05)

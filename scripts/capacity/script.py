@@ -46,6 +46,8 @@ class Script:
     """How much longer a recognition takes while another is at work beside it."""
     shown: float = 0.0
     """Share of what is recognized before its end that is told as a caption that grows."""
+    plain: Script | None = None
+    """The same speaker without captions that grow."""
 
     @property
     def work_s(self) -> float:
@@ -57,8 +59,13 @@ class Script:
         """How long the speaker speaks, seconds."""
         return seconds(self.samples)
 
-    def service_s(self, utterance: Utterance) -> float:
-        """Recognition of ``utterance``: as measured, or what one of its length took."""
+    def service_s(self, utterance: Utterance, *, drafted: bool) -> float:
+        """Recognition of ``utterance``: as measured, or what one of its length took.
+
+        ``drafted``: what came before of it was recognized; else it costs what a whole phrase does.
+        """
+        if self.plain is not None and not drafted and not utterance.sketch:
+            return self.plain.service_s(utterance, drafted=False)
         same = self._known.get((utterance.index, utterance.first, len(utterance.samples)))
         if same is not None:
             return same
@@ -159,8 +166,9 @@ class _Measured:
         return _Clocked(None, self.blueprint.translator(), self.log)
 
 
-def measure(sound: str, *, partials: bool) -> Script:
-    """Speak ``sound`` alone to this machine, at its own pace."""
+def measure(sound: str, *, plain: Script | None) -> Script:
+    """Speak ``sound`` alone to this machine, at its own pace; with captions that grow after ``plain``."""
+    partials = plain is not None
     settings = Settings(pace="realtime", partials=partials, offline=True)
     blueprint, log = make_blueprint(settings), _Log()
     options = stream_options(settings, blueprint)
@@ -177,6 +185,7 @@ def measure(sound: str, *, partials: bool) -> Script:
         options=options,
         asr=[(_silent(utterance), spent) for utterance, spent in log.asr],
         mt_s=log.mt["s"] / log.translated_s,
+        plain=plain,
         shown=shown / max(1, sum(not utterance.final for utterance, _ in log.asr)),
         pair_cost=_pair_cost(blueprint, options.recognizer, [utterance for utterance, _ in log.asr]),
     )

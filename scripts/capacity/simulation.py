@@ -19,8 +19,9 @@ from decalage.speech import Cut, Transcript, Utterance
 from decalage.testing import ManualClock
 from scripts.capacity.script import Script
 
-_STEP_S = 0.01
+_STEP_S = 0.005
 _FEED_S = 0.1
+_OVER_S = 10.0
 _SILENCE = np.zeros(round(_FEED_S * SAMPLE_RATE), np.float32)
 
 
@@ -154,6 +155,7 @@ class _Engines:
         self._to_translate: Schedule[RecognizedJob] = Schedule()
         self._recognizing: list[_Task] = []
         self._translating: list[_Task] = []
+        self._heard: set[tuple[str, int]] = set()  # streams and indices of which something was recognized
         self.busy_s = 0.0
         self.partials = 0.0
 
@@ -167,8 +169,10 @@ class _Engines:
         speed = min(1.0, free_cores / len(tasks)) if tasks else 0.0
         pair = self._machine.pair_cost if len(self._recognizing) > 1 else 1.0
         for task in tasks:
-            task.left_s -= _STEP_S * speed / (1.0 if task.recognized else pair)
-        self.busy_s += _STEP_S * speed * len(tasks)
+            slower = 1.0 if task.recognized else pair
+            done_s = min(task.left_s, _STEP_S * speed / slower)
+            task.left_s -= done_s
+            self.busy_s += done_s * slower
         for task in [task for task in self._recognizing if task.left_s <= 0]:
             self._recognizing.remove(task)
             self._recognized(task)
@@ -184,7 +188,8 @@ class _Engines:
             if job is None:
                 break
             if job.stream.start(job):
-                cost_s = self._scripts[job.stream.name].service_s(job.utterance)
+                drafted = (job.stream.name, job.utterance.index) in self._heard
+                cost_s = self._scripts[job.stream.name].service_s(job.utterance, drafted=drafted)
                 self._recognizing.append(_Task(job, cost_s, job.stream.now(), cost_s))
         while not self._translating and (recognized := self._to_translate.take()) is not None:
             job = recognized.job
@@ -195,6 +200,7 @@ class _Engines:
 
     def _recognized(self, task: _Task) -> None:
         job = task.job
+        self._heard.add((job.stream.name, job.utterance.index))
         job.stream.serve("asr", job.utterance, task.whole_s)
         text = f"utterance {job.utterance.index} as of revision {job.utterance.revision}"
         done = RecognizedJob(job, Transcript(text, "en"), task.since_s, job.stream.now())
@@ -209,10 +215,15 @@ class _Engines:
             self.partials += self._scripts[task.job.stream.name].shown
 
 
-def simulate(script: Script, count: int, machine: Machine, over_s: float = 10.0) -> Outcome:
-    """``count`` speakers of ``script``, begun within ``over_s``."""
+def begins_s(number: int, count: int) -> float:
+    """When that speaker of a room begins."""
+    return _OVER_S * number / count
+
+
+def simulate(script: Script, count: int, machine: Machine) -> Outcome:
+    """``count`` speakers of ``script``, as ``scripts.rooms`` has them."""
     clock = ManualClock()
-    speakers = [_Speaker(number, script, over_s * number / count, clock) for number in range(count)]
+    speakers = [_Speaker(number, script, begins_s(number, count), clock) for number in range(count)]
     engines = _Engines(machine, {each.stream.name: script for each in speakers}, clock)
     background_s, lags = 0.0, []
     while not all(each.stream.ended for each in speakers):
