@@ -40,6 +40,7 @@ from decalage.stages.fallback import FallbackRecognizer
 from decalage.stages.firefox import FirefoxTranslator
 from decalage.stages.marian import MarianTranslator
 from decalage.stages.segmenter import VadSegmenter
+from decalage.stages.thorough import ThoroughRecognizer
 from decalage.stages.translators import Translators
 from decalage.stages.vad import SileroModel
 from decalage.stages.whisper import WhisperRecognizer
@@ -104,7 +105,7 @@ class ModelBlueprint:
                 threads=self.threads,
                 concurrency=concurrency,
             )
-        return WhisperRecognizer(engine, path)
+        return ThoroughRecognizer(WhisperRecognizer(engine, path))
 
     def translator(self) -> Translator:
         firefox: dict[tuple[str, str], Path] = {}

@@ -1,0 +1,122 @@
+"""Speech that a decode passed over is heard again, in parts.
+
+Whisper decides by itself when its text ends, and after a pause within the sound it now and then ends it early
+or leaves a sentence out. The model tells nothing of it; that so much sound has so few words does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from decalage.audio import SAMPLE_RATE, Samples, sample_count
+from decalage.config import RecognizerOptions
+from decalage.contracts import Recognizer
+from decalage.speech import Decoding, Rejection, Transcript, Utterance
+
+logger = logging.getLogger(__name__)
+
+_LEAST_S = 5.0
+_FEW_TOKENS_PER_S = 2.0
+"""Speech with its pauses has three and more; what has fewer is looked at, not judged."""
+_DEEPEST = 2
+"""Halves of halves: all of it is decoded three times at most."""
+_MORE = 1.25
+"""Times the tokens that make parts better than the whole: it knows more of what was said around."""
+_SURE = -0.7
+"""Mean log-probability: what is made up for noise is less sure."""
+_EDGE_S = 1.0
+_FRAME = SAMPLE_RATE // 50
+_PAUSE_FRAMES = 15
+_EQUAL_DB = 3.0
+
+
+class ThoroughRecognizer:
+    """``recognizer``, asked again for the halves of an utterance in which it heard next to nothing.
+
+    Implements ``contracts.Recognizer``, for as many threads at once as ``recognizer`` is.
+    """
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._recognizer = recognizer
+
+    def __repr__(self) -> str:
+        return f"<ThoroughRecognizer {self._recognizer!r}>"
+
+    def recognize(
+        self, utterance: Utterance, options: RecognizerOptions, draft: Transcript | None = None
+    ) -> Transcript | Rejection:
+        outcome = self._recognizer.recognize(utterance, options, draft)
+        if utterance.sketch or isinstance(outcome, Rejection):
+            return outcome
+        return self._again(utterance, options, outcome, _DEEPEST)
+
+    def _again(
+        self, utterance: Utterance, options: RecognizerOptions, whole: Transcript, deeper: int
+    ) -> Transcript:
+        if not deeper or not _sparse(whole, utterance.duration):
+            return whole
+        alike = replace(options, language=whole.language)
+        parts = []
+        for half in _halves(utterance):
+            part = self._recognizer.recognize(half, alike)
+            if isinstance(part, Transcript) and part.decoding.mean_log_probability >= _SURE:
+                parts.append(self._again(half, alike, part, deeper - 1))
+        if sum(len(part.tokens) for part in parts) < _MORE * len(whole.tokens):
+            return whole
+        logger.info("%r: more was said than was heard at once", utterance)
+        return _joined(whole, parts)
+
+
+def _sparse(heard: Transcript, duration_s: float) -> bool:
+    """Whether there may be more; an engine that tells no tokens is believed."""
+    return duration_s >= _LEAST_S and 0 < len(heard.tokens) < _FEW_TOKENS_PER_S * duration_s
+
+
+def _halves(utterance: Utterance) -> tuple[Utterance, Utterance]:
+    at = pause_in(utterance.samples)
+    first, second = utterance.samples[:at], utterance.samples[at:]
+    return (
+        replace(utterance, samples=first, speech_end=utterance.start + at / SAMPLE_RATE),
+        replace(utterance, samples=second, first=utterance.first + at),
+    )
+
+
+def pause_in(samples: Samples) -> int:
+    """Number of the sample in the quietest 0.3 s that are a second or more from the ends.
+
+    Of several that are about as quiet the one next to the middle. ``samples``: 3 s or more.
+    """
+    frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
+    levels = 10 * np.log10(np.var(frames, axis=1, dtype=np.float64) + 1e-10)
+    mean = np.convolve(levels, np.ones(_PAUSE_FRAMES) / _PAUSE_FRAMES, mode="same")
+    edge = sample_count(_EDGE_S) // _FRAME
+    inner = mean[edge:-edge]
+    quiet = np.flatnonzero(inner <= inner.min() + _EQUAL_DB)
+    middle = len(inner) / 2
+    return int((edge + quiet[np.argmin(np.abs(quiet - middle))]) * _FRAME)
+
+
+def _joined(whole: Transcript, parts: Sequence[Transcript]) -> Transcript:
+    """``parts`` in one, with the work of all and the measures of the least sure."""
+    decodings = [whole.decoding, *(part.decoding for part in parts)]
+    least = min((part.decoding for part in parts), key=lambda each: each.mean_log_probability)
+    english = [part.english for part in parts if part.english is not None]
+    return replace(
+        whole,
+        text=" ".join(part.text for part in parts),
+        tokens=tuple(token for part in parts for token in part.tokens),
+        words=tuple(word for part in parts for word in part.words),
+        english=" ".join(english) if len(english) == len(parts) else None,
+        decoding=Decoding(
+            calls=sum(each.calls for each in decodings),
+            tokens=sum(each.tokens for each in decodings),
+            window_s=least.window_s,
+            mean_log_probability=least.mean_log_probability,
+            no_speech_probability=least.no_speech_probability,
+            compression_ratio=least.compression_ratio,
+        ),
+    )
