@@ -274,11 +274,13 @@ def _head(here: dict[str, Any], there: dict[str, Any]) -> str:
     features = ", ".join(here["features"])
     other = "" if here["cpu"] == there["cpu"] else f" The server was measured on {there['cpu']}."
     return (
-        f"`python -m scripts.capacity` on {here['cpu']}, {here['cores']} cores ({features}).{other}\n\n"
+        "# How many speakers a machine carries\n\n"
+        f"Made by `python -m scripts.capacity` on {here['cpu']}, {here['cores']} cores ({features})."
+        f"{other}\n\n"
         f"*Within the bound*: the 95th percentile of the lag within 2 s. *Seats for the busiest*: so that no "
         f"more than {100 * _REFUSED:g} % of sessions are refused when they come independently of each other "
-        "(Erlang B). *Cost*: of the machines' cores alone, in the unit of `--price` for a core and hour, all "
-        "machines running all the time."
+        "(Erlang B). *Refused without them*: by the machines for the average. *Cost*: of the machines' cores "
+        "alone, in the unit of `--price` for a core and hour, all machines running all the time."
     )
 
 
