@@ -47,7 +47,7 @@ SECTIONS: dict[str, list[str]] = {
         "--plot",
         "docs/bench.svg",
     ],
-    "An archive against faster-whisper": ["-m", "scripts.throughput"],
+    "An archive against faster-whisper": ["-m", "scripts.throughput", "--minutes", "8", "--files", "8"],
     "Memory a plan needs": ["-m", "scripts.measure_memory"],
     "Contract suite, fifty times over": ["-m", "scripts.repeat", "50", "tests/runtimes/test_contract.py"],
 }
