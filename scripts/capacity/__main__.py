@@ -7,7 +7,7 @@ else takes. The program's own streams and schedule then carry N such speakers in
 is compared with what a server was measured to carry (``--rooms``, made by ``scripts.rooms``). Of those
 figures the processor time of two small rooms of whole phrases, with one session and with a few, is used: what
 sessions take beside recognition and translation. Rooms that are larger or have growing captions are foretold.
-Prints Markdown; ends with code 1 where model and server are more than 15 % apart.
+Prints Markdown; ends with code 1 where processor time, median lag or the most are more than 15 % apart.
 """
 
 from __future__ import annotations
@@ -152,7 +152,10 @@ def main() -> None:
         parts.append(written(name, script, machine, compared, held, given.price))
     if given.json is not None:
         given.json.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-    told = "\n".join(f"- {what}" for what in wrong) or f"Nothing is more than {100 * ALLOWED:g} % apart."
+    told = "\n".join(f"- {what}" for what in wrong) or (
+        f"Nothing of what is judged: processor time of the rooms within the bound, their median lag up to "
+        f"{100 * _STEEP:g} % of the most (or {_FINEST_S:g} s), and the most, by {100 * ALLOWED:g} %."
+    )
     text = "\n\n".join([_head(body["machine"], measured["machine"]), *parts, "## Further apart", told])
     if given.markdown is not None:
         given.markdown.write_text(text + "\n", encoding="utf-8")

@@ -36,7 +36,7 @@ class Downmix:
             return np.ascontiguousarray(block[0])
         if length == 0:
             return np.zeros(0, np.float32)
-        new = (block @ block.T).astype(np.float64) / length
+        new = np.einsum("cn,dn->cd", block, block).astype(np.float64) / length
         keep = exp(-length / (self._rate * _MEMORY_S)) if self._weights is not None else 0.0
         self._products = keep * self._products + (1 - keep) * new
         weights = self._judge()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from decalage.audio import SAMPLE_RATE, Samples, sample_count
 from decalage.config import RecognizerOptions
 from decalage.contracts import Recognizer
 from decalage.speech import Decoding, Rejection, Transcript, Utterance
+from decalage.stages.judgement import LOOP_RATIO
+from decalage.stages.loops import compression_ratio, repeats, words
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +26,7 @@ _LEAST_S = 5.0
 _FEW_TOKENS_PER_S = 2.0
 """Speech with its pauses has three and more; what has fewer is looked at, not judged."""
 _DEEPEST = 2
-"""Halves of halves: all of it is decoded three times at most."""
+"""Halves of halves: seven decodes of three times the sound at most."""
 _MORE = 1.25
 """Times the tokens that make parts better than the whole: it knows more of what was said around."""
 _SURE = -0.7
@@ -50,25 +53,33 @@ class ThoroughRecognizer:
         self, utterance: Utterance, options: RecognizerOptions, draft: Transcript | None = None
     ) -> Transcript | Rejection:
         outcome = self._recognizer.recognize(utterance, options, draft)
-        if utterance.sketch or isinstance(outcome, Rejection):
+        if utterance.sketch or options.lighter or isinstance(outcome, Rejection):
             return outcome
         return self._again(utterance, options, outcome, _DEEPEST)
 
     def _again(
         self, utterance: Utterance, options: RecognizerOptions, whole: Transcript, deeper: int
     ) -> Transcript:
+        """``whole``, or what its halves say where that is more; with the work of all that was asked."""
         if not deeper or not _sparse(whole, utterance.duration):
             return whole
         alike = replace(options, language=whole.language)
-        parts = []
+        parts: list[Transcript] = []
+        work = [whole.decoding]
+        believed = True
         for half in _halves(utterance):
             part = self._recognizer.recognize(half, alike)
-            if isinstance(part, Transcript) and part.decoding.mean_log_probability >= _SURE:
-                parts.append(self._again(half, alike, part, deeper - 1))
-        if sum(len(part.tokens) for part in parts) < _MORE * len(whole.tokens):
-            return whole
-        logger.info("%r: more was said than was heard at once", utterance)
-        return _joined(whole, parts)
+            if isinstance(part, Transcript):
+                believed &= part.decoding.mean_log_probability >= _SURE
+                part = self._again(half, alike, part, deeper - 1)
+                parts.append(part)
+            elif part.reason == "loop":
+                believed = False
+            work.append(part.decoding)
+        if believed and _says_more(parts, whole):
+            logger.info("%r: more was said than was heard at once", utterance)
+            whole = _joined(whole, parts)
+        return replace(whole, decoding=_with_work(whole.decoding, work))
 
 
 def _sparse(heard: Transcript, duration_s: float) -> bool:
@@ -81,7 +92,12 @@ def _halves(utterance: Utterance) -> tuple[Utterance, Utterance]:
     first, second = utterance.samples[:at], utterance.samples[at:]
     return (
         replace(utterance, samples=first, speech_end=utterance.start + at / SAMPLE_RATE),
-        replace(utterance, samples=second, first=utterance.first + at),
+        replace(
+            utterance,
+            samples=second,
+            first=utterance.first + at,
+            speech_end=max(utterance.speech_end, utterance.start + at / SAMPLE_RATE),
+        ),
     )
 
 
@@ -100,23 +116,36 @@ def pause_in(samples: Samples) -> int:
     return int((edge + quiet[np.argmin(np.abs(quiet - middle))]) * _FRAME)
 
 
+def _says_more(parts: Sequence[Transcript], whole: Transcript) -> bool:
+    """Whether ``parts`` have clearly more text, and not the same one over and over, as noise has."""
+    if sum(len(part.tokens) for part in parts) < _MORE * len(whole.tokens):
+        return False
+    said = [tuple(words(part.text)) for part in parts]
+    text = _text(parts)
+    return len(set(said)) == len(said) and not repeats(text) and compression_ratio(text) <= LOOP_RATIO
+
+
+def _text(parts: Sequence[Transcript]) -> str:
+    """The text of all, with spaces between where the script has them."""
+    text = ""
+    for part in parts:
+        wide = text and east_asian_width(text[-1]) in "WF" and east_asian_width(part.text[0]) in "WF"
+        text += part.text if not text or wide else f" {part.text}"
+    return text
+
+
 def _joined(whole: Transcript, parts: Sequence[Transcript]) -> Transcript:
-    """``parts`` in one, with the work of all and the measures of the least sure."""
-    decodings = [whole.decoding, *(part.decoding for part in parts)]
-    least = min((part.decoding for part in parts), key=lambda each: each.mean_log_probability)
+    """``parts`` in one, with the measures of the least sure."""
     english = [part.english for part in parts if part.english is not None]
     return replace(
         whole,
-        text=" ".join(part.text for part in parts),
+        text=_text(parts),
         tokens=tuple(token for part in parts for token in part.tokens),
         words=tuple(word for part in parts for word in part.words),
         english=" ".join(english) if len(english) == len(parts) else None,
-        decoding=Decoding(
-            calls=sum(each.calls for each in decodings),
-            tokens=sum(each.tokens for each in decodings),
-            window_s=least.window_s,
-            mean_log_probability=least.mean_log_probability,
-            no_speech_probability=least.no_speech_probability,
-            compression_ratio=least.compression_ratio,
-        ),
+        decoding=min((part.decoding for part in parts), key=lambda each: each.mean_log_probability),
     )
+
+
+def _with_work(decoding: Decoding, work: Sequence[Decoding]) -> Decoding:
+    return replace(decoding, calls=sum(each.calls for each in work), tokens=sum(each.tokens for each in work))
