@@ -106,7 +106,8 @@ def measure(
         worst_session_p95=max(float(np.percentile(heard.lags, 95)) for heard in rooms),
         unfairness=max(medians) / min(medians),
         captions=sum(body["captions"] for body in summaries),
-        incomplete=count - sum(complete) + (count - len(summaries)),
+        incomplete=count
+        - sum(whole and bool(heard.of("summary")) for whole, heard in zip(complete, rooms, strict=True)),
         dropped_s=sum(body["dropped_s"] for body in summaries),
         partials_per_minute=sum(len(heard.of("partial")) for heard in rooms) / spoken_min,
         overload_s=float(len(behind)),

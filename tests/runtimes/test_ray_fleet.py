@@ -11,6 +11,7 @@ import pytest
 
 from decalage.errors import UsageError
 from decalage.runtimes.calls import WorkerLostError
+from decalage.runtimes.deadlines import START_LIMIT_S
 from decalage.runtimes.ray_actor import Actor, Node
 from decalage.runtimes.ray_fleet import DESERTED_S, STARTS, Fleet
 from decalage.runtimes.ray_posts import Post, Turn
@@ -255,6 +256,42 @@ def test_without_a_node_a_call_waits_a_minute_for_one() -> None:
         assert lost.has.wait(30)
         assert str(lost.error) == "no node is left for work"
         lost.leave()
+
+
+def test_the_minute_begins_anew_each_time_all_nodes_are_gone() -> None:
+    clock = ManualClock()
+    with fleet_of(StandIns(), node("a"), clock=clock) as fleet:
+        for name in ("b", "c"):
+            fleet.attend([])
+            lost = Holder(fleet)
+            clock.until_waiting(1)
+            assert fleet.deserted
+            clock.advance(DESERTED_S)
+            assert lost.has.wait(30)
+            assert "no node is left" in str(lost.error)
+            lost.leave()
+            fleet.attend([node(name)])
+            wait(lambda: fleet.seats == 1)
+            assert not fleet.deserted
+            clock.advance(3600)
+
+
+def test_a_call_does_not_wait_for_ever_for_an_actor_that_loads() -> None:
+    clock, crew = ManualClock(), StandIns(gates={"b": Gate()})
+    with fleet_of(crew, node("a"), clock=clock) as fleet:
+        fleet.attend([node("b")])
+        held = Holder(fleet)
+        clock.until_waiting(1)
+        assert not fleet.deserted
+        clock.advance(START_LIMIT_S)
+        assert held.has.wait(30)
+        assert str(held.error) == f"nothing got ready within {START_LIMIT_S:g} s for work"
+        held.leave()
+        crew.gates["b"].open()
+        wait(lambda: fleet.seats == 1)
+        later = Holder(fleet)
+        assert later.where == "b"
+        later.leave()
 
 
 def test_close_ends_waiting_and_loading() -> None:

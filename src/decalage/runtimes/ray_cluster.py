@@ -202,7 +202,10 @@ def connect(address: str | None) -> Connection:
         connection = _open.get(address)
         if connection is None:
             if _open:
-                raise UsageError(f"this program is part of another Ray cluster: {next(iter(_open))}")
+                other = next(iter(_open)) or "one of this machine alone"
+                raise UsageError(
+                    f"this program is part of another Ray cluster, {other}; close that runtime first"
+                )
             connection = Connection(ray, address)
             atexit.register(connection.close)
             _open[address] = connection

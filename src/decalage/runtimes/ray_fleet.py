@@ -48,7 +48,10 @@ class Fleet:
         self._numbers = 0
         self._urgent = 0
         self._waiting = 0
-        self._deserted: float | None = None
+        self._unready: tuple[bool, float] | None = (
+            None  # a call waits and nobody is ready or coming (true), or
+        )
+        # is not ready yet (false); since when
         self._closed = False
         self._threads: list[threading.Thread] = []
 
@@ -77,7 +80,7 @@ class Fleet:
     def deserted(self) -> bool:
         """Whether a call waits for a node to join, for there is none."""
         with self._condition:
-            return self._deserted is not None
+            return self._unready is not None and self._unready[0]
 
     def attend(self, nodes: Sequence[Node]) -> None:
         """These are the nodes now: have an actor on each, forget those of the others."""
@@ -155,16 +158,18 @@ class Fleet:
         """Until something changes. Raises ``WorkerLostError`` when nothing will."""
         if self._closed:
             raise WorkerLostError("the runtime is closed")
-        if not self._hopeless():
-            self._deserted = None
+        if self._any_ready():
             self._condition.wait()
             return
-        if self._deserted is None:
-            self._deserted = self._clock.now()
-        if self._clock.now() >= self._deserted + DESERTED_S:
+        now, hopeless = self._clock.now(), self._hopeless()
+        if self._unready is None or self._unready[0] != hopeless:
+            self._unready = hopeless, now
+        until = self._unready[1] + (DESERTED_S if hopeless else START_LIMIT_S)
+        if now >= until:
+            told = "no node is left" if hopeless else f"nothing got ready within {START_LIMIT_S:g} s"
             why = "; ".join(f"{post.node.host}: {reason(post.error)}" for post in self._posts if post.error)
-            raise WorkerLostError(f"no node is left for {self._crew.stage}" + (why and f" ({why})"))
-        self._clock.wait(self._condition, self._deserted + DESERTED_S)
+            raise WorkerLostError(f"{told} for {self._crew.stage}" + (why and f" ({why})"))
+        self._clock.wait(self._condition, until)
 
     def lost(self, turn: Turn, why: str) -> bool:
         """The actor of ``turn`` is gone, or is to be: have another made. False if that was known."""
@@ -255,6 +260,8 @@ class Fleet:
             wanted = error is None and not (self._closed or post.gone)
             post.actor = actor if wanted else None
             post.error = error
+            if wanted:
+                self._unready = None
             self._condition.notify_all()
         if not wanted and actor is not None:
             actor.kill("closed")
