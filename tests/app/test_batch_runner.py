@@ -284,6 +284,24 @@ def test_speech_that_always_fails_is_told_and_the_rest_is_kept_and_tried_by_the_
     assert work_left(tmp_path / "out") == []
 
 
+def test_a_later_batch_in_which_more_fails_changes_nothing(tmp_path: Path) -> None:
+    recording(tmp_path / "in" / "a.wav", 1, 2, 3)
+    blueprint = FakeBlueprint(FakeRecognizer(failing={2}))
+    with hearing(blueprint) as heard:
+        run(tmp_path / "out", [tmp_path / "in"], heard)
+        before = standing_files(tmp_path / "out")
+        blueprint.fake_recognizer.failing = {1, 2, 3}
+        outcome = run(tmp_path / "out", [tmp_path / "in"], heard)["a.wav"]
+    assert (outcome.state, outcome.how, len(outcome.lost)) == ("incomplete", "captioned", 3)
+    assert standing_files(tmp_path / "out") == before
+    assert b"word 3" in before["a.txt"]
+    assert work_left(tmp_path / "out") == []
+    blueprint.fake_recognizer.failing = set()
+    with hearing(blueprint) as heard:
+        again = run(tmp_path / "out", [tmp_path / "in"], heard)["a.wav"]
+    assert (again.state, again.how) == ("done", "captioned")
+
+
 def test_the_best_of_several_tries_is_kept(tmp_path: Path) -> None:
     recording(tmp_path / "in" / "a.wav", 1, 2, 3)
     blueprint = FakeBlueprint(FakeRecognizer(failing={2}))

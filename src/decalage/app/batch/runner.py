@@ -196,6 +196,10 @@ class Batch:
             self._release(number)
         elif best.record is None or best.made is None:
             self._end(number, self._outcome(number, best, "failed"))
+        elif (standing := self._better_one(best.record)) is not None:
+            self._folder.drop(best.made)
+            outcome = self._outcome(number, best, standing.quality)
+            self._end(number, replace(outcome, how="captioned", record=standing))
         else:
             then = partial(self._committed, best=best, record=best.record)
             self._submit(number, partial(self._folder.commit, best.made, best.record), then)
@@ -207,6 +211,14 @@ class Batch:
         if worse is not None and worse.made is not None:
             self._folder.drop(worse.made)
         return best
+
+    def _better_one(self, new: Record) -> Record | None:
+        """The set of that content by those settings that stands in the place of ``new`` and lost less."""
+        before = self._folder.records.named(new.name)
+        if before is None or (before.sha256, before.fingerprint) != (new.sha256, new.fingerprint):
+            return None
+        less = (new.audio_s, -new.failures) < (before.audio_s, -before.failures)
+        return before if less else None
 
     def _committed(self, number: int, found: BaseException | None, *, best: Attempt, record: Record) -> None:
         if isinstance(found, BaseException):
