@@ -302,8 +302,8 @@ def test_a_page_that_is_loaded_again_goes_on_with_one_gap(page: Page, server: st
     ] == list(range(len(settled)))
     first = 1 + next(event["index"] for event in settled if event["type"] == "gap")
     captions, others = uncut(server, sent.parts[1:], sent.rate)
-    assert [row for row in rows(page) if row[0] >= first] == [
-        (first + index, *texts) for index, *texts in captions
+    assert said([row for row in rows(page) if row[0] >= first]) == [
+        (first + index, *texts) for index, *texts in said(captions)
     ]
     assert [told for told in notices(page) if told[0] >= first] == [
         (first + index, kind) for index, kind in others
