@@ -1,11 +1,17 @@
-"""Which numbers of sessions to try, to learn how many a server carries."""
+"""When the sessions of a room begin; which numbers of them to try, to learn how many a server carries."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+_OVER_S = 10.0
 _MORE = (24, 32, 48, 64, 96, 128)
 _FINEST = 4
+
+
+def begins_s(number: int, count: int) -> float:
+    """When session ``number`` of ``count`` begins, seconds after the first: all within ten."""
+    return _OVER_S * number / count
 
 
 def within(lags: Mapping[int, float], until_s: float) -> tuple[int, int]:

@@ -30,13 +30,11 @@ from decalage.app.bench.sound import audio_of
 from decalage.app.client.outgoing import pcm16
 from decalage.app.settings import available_cores
 from scripts.evaluation import decode, table
-from scripts.room_sizes import next_size, within
+from scripts.room_sizes import begins_s, next_size, within
 from scripts.served import Heard, Server, listen, serving, speak
 
 SOUND = Path("samples/talk.flac")
 _LANGUAGES = {"from": "en", "to": "pt"}
-_OVER_S = 10.0
-"""Sessions begin one after the other within it."""
 
 
 _ABOUT = """\
@@ -73,7 +71,7 @@ class Room:
 
 async def _room(server: Server, sound: bytes, count: int, *, partials: bool) -> list[Heard]:
     async def one(number: int) -> Heard:
-        await asyncio.sleep(_OVER_S * number / count)
+        await asyncio.sleep(begins_s(number, count))
         return await speak(server.url, sound, Heard(), {**_LANGUAGES, "partials": partials})
 
     return await asyncio.gather(*(one(number) for number in range(count)))
@@ -95,7 +93,7 @@ def measure(
     lags = [lag for heard in rooms for lag in heard.lags]
     medians = [float(np.median(heard.lags)) for heard in rooms]
     summaries = [body for heard in rooms for _, body in heard.of("summary")]
-    complete = [heard.settled == list(range(len(heard.settled))) for heard in rooms]
+    complete = [heard.settled == list(range(len(heard.settled))) and heard.of("summary") for heard in rooms]
     behind = [body for heard in rooms for _, body in heard.of("overload") if body["shedding"]]
     spoken_min = count * len(sound) / 2 / 16_000 / 60
     return Room(
@@ -106,8 +104,7 @@ def measure(
         worst_session_p95=max(float(np.percentile(heard.lags, 95)) for heard in rooms),
         unfairness=max(medians) / min(medians),
         captions=sum(body["captions"] for body in summaries),
-        incomplete=count
-        - sum(whole and bool(heard.of("summary")) for whole, heard in zip(complete, rooms, strict=True)),
+        incomplete=count - sum(map(bool, complete)),
         dropped_s=sum(body["dropped_s"] for body in summaries),
         partials_per_minute=sum(len(heard.of("partial")) for heard in rooms) / spoken_min,
         overload_s=float(len(behind)),

@@ -28,13 +28,13 @@ import numpy as np
 from decalage.app.bench.machine import describe_machine
 from scripts.capacity.erlang import blocking, seats_for
 from scripts.capacity.script import Script, measure
-from scripts.capacity.simulation import Machine, Outcome, begins_s, simulate
+from scripts.capacity.simulation import Machine, Outcome, simulate
 from scripts.evaluation import table
+from scripts.room_sizes import begins_s
 
 SOUND = "samples/talk.flac"
 ALLOWED = 0.15
 _FEW = 8
-_WHOLE = 0.95
 _FINEST_S = 0.1
 """Lags are compared in steps of that: what is below is the beat of the sound that comes."""
 _STEEP = 0.85
@@ -68,15 +68,8 @@ class Held:
 
 
 def calibrating(rooms: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The room with one session, and the largest of up to eight in which nothing was given up."""
-    first = rooms[0]
-    whole = [
-        room
-        for room in rooms
-        if 1 < room["sessions"] <= _FEW
-        and room["partials_per_minute"] >= _WHOLE * first["partials_per_minute"]
-    ]
-    return first, whole[-1]
+    """The room with one session, and the largest of up to eight."""
+    return rooms[0], [room for room in rooms if 1 < room["sessions"] <= _FEW][-1]
 
 
 def machine_for(script: Script, rooms: Sequence[dict[str, Any]], cores: int) -> Machine:
@@ -167,7 +160,7 @@ def apart(compared: Sequence[Compared], held: Held, until_s: float) -> list[str]
     """What of the model is too far from the server, in rooms that the server keeps up with."""
     wrong = []
     if held.apart > ALLOWED:
-        wrong.append(f"carries {held.measured:.1f}, by the model {held.model:.1f}")
+        wrong.append(f"carries {held.measured:.1f}, by the model {held.model}")
     for each in compared:
         room, model = each.room, each.model
         if room["lag_p95"] > until_s:

@@ -18,10 +18,10 @@ from decalage.runtimes.stream import RuntimeStream
 from decalage.speech import Cut, Transcript, Utterance
 from decalage.testing import ManualClock
 from scripts.capacity.script import Script
+from scripts.room_sizes import begins_s
 
 _STEP_S = 0.005
 _FEED_S = 0.1
-_OVER_S = 10.0
 _SILENCE = np.zeros(round(_FEED_S * SAMPLE_RATE), np.float32)
 
 
@@ -213,11 +213,6 @@ class _Engines:
         conclude(task.recognized)
         if not task.job.utterance.final:
             self.partials += self._scripts[task.job.stream.name].shown
-
-
-def begins_s(number: int, count: int) -> float:
-    """When that speaker of a room begins."""
-    return _OVER_S * number / count
 
 
 def simulate(script: Script, count: int, machine: Machine) -> Outcome:

@@ -48,10 +48,8 @@ class Fleet:
         self._numbers = 0
         self._urgent = 0
         self._waiting = 0
-        self._unready: tuple[bool, float] | None = (
-            None  # a call waits and nobody is ready or coming (true), or
-        )
-        # is not ready yet (false); since when
+        # Since when calls wait with nobody ready; true: nobody is coming either.
+        self._unready: tuple[bool, float] | None = None
         self._closed = False
         self._threads: list[threading.Thread] = []
 

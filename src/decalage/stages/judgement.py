@@ -14,7 +14,7 @@ _BY_BYTE = frozenset("am as bn bo gu hi hy ka km kn lo ml mr my ne pa sa sd si t
 """Languages of scripts that Whisper spells so."""
 _TOKENS_AT_MOST = 224
 """Half of Whisper's text context, as in its reference decoder."""
-LOOP_RATIO = 2.4
+_LOOP_RATIO = 2.4
 """Compression ratio of a loop, Whisper's own threshold."""
 _NO_SPEECH = 0.6
 _UNSURE = -1.0
@@ -37,7 +37,7 @@ def token_limit(duration_s: float, language: str) -> int:
 
 def doubt(text: str, ratio: float, ended: bool) -> str | None:
     """Why a decode is not believed."""
-    if ratio > LOOP_RATIO:
+    if ratio > _LOOP_RATIO:
         return f"text compresses {ratio:.1f}-fold"
     if repeats(text):
         return "a phrase repeats"

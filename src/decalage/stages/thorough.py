@@ -9,16 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from unicodedata import east_asian_width
 
 import numpy as np
 
-from decalage.audio import SAMPLE_RATE, Samples, sample_count
+from decalage.audio import SAMPLE_RATE, Samples, sample_count, seconds
 from decalage.config import RecognizerOptions
 from decalage.contracts import Recognizer
 from decalage.speech import Decoding, Rejection, Transcript, Utterance
-from decalage.stages.judgement import LOOP_RATIO
-from decalage.stages.loops import compression_ratio, repeats, words
+from decalage.stages.judgement import doubt
+from decalage.stages.loops import compression_ratio, words
+from decalage.stages.words import is_wide
 
 logger = logging.getLogger(__name__)
 
@@ -89,16 +89,14 @@ def _sparse(heard: Transcript, duration_s: float) -> bool:
 
 def _halves(utterance: Utterance) -> tuple[Utterance, Utterance]:
     at = pause_in(utterance.samples)
-    first, second = utterance.samples[:at], utterance.samples[at:]
-    return (
-        replace(utterance, samples=first, speech_end=utterance.start + at / SAMPLE_RATE),
-        replace(
-            utterance,
-            samples=second,
-            first=utterance.first + at,
-            speech_end=max(utterance.speech_end, utterance.start + at / SAMPLE_RATE),
-        ),
+    first = replace(utterance, samples=utterance.samples[:at], speech_end=utterance.start + seconds(at))
+    second = replace(
+        utterance,
+        samples=utterance.samples[at:],
+        first=utterance.first + at,
+        speech_end=max(utterance.speech_end, first.speech_end),
     )
+    return first, second
 
 
 def pause_in(samples: Samples) -> int:
@@ -122,14 +120,14 @@ def _says_more(parts: Sequence[Transcript], whole: Transcript) -> bool:
         return False
     said = [tuple(words(part.text)) for part in parts]
     text = _text(parts)
-    return len(set(said)) == len(said) and not repeats(text) and compression_ratio(text) <= LOOP_RATIO
+    return len(set(said)) == len(said) and doubt(text, compression_ratio(text), ended=True) is None
 
 
 def _text(parts: Sequence[Transcript]) -> str:
     """The text of all, with spaces between where the script has them."""
     text = ""
     for part in parts:
-        wide = text and east_asian_width(text[-1]) in "WF" and east_asian_width(part.text[0]) in "WF"
+        wide = text and is_wide(text[-1]) and is_wide(part.text[0])
         text += part.text if not text or wide else f" {part.text}"
     return text
 

@@ -33,4 +33,9 @@ def timed_words(
 
 def _is_word_alone(piece: str) -> bool:
     """Whether a piece without a space before it is a word all the same."""
-    return any(letter.isalnum() and east_asian_width(letter) in "WF" for letter in piece)
+    return any(letter.isalnum() and is_wide(letter) for letter in piece)
+
+
+def is_wide(letter: str) -> bool:
+    """Whether ``letter`` is of a script that is set in squares, without spaces between words."""
+    return east_asian_width(letter) in "WF"

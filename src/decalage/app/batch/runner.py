@@ -196,7 +196,7 @@ class Batch:
             self._release(number)
         elif best.record is None or best.made is None:
             self._end(number, self._outcome(number, best, "failed"))
-        elif (standing := self._better_one(best.record)) is not None:
+        elif (standing := self._lost_less(best.record)) is not None:
             self._folder.drop(best.made)
             outcome = self._outcome(number, best, standing.quality)
             self._end(number, replace(outcome, how="captioned", record=standing))
@@ -212,7 +212,7 @@ class Batch:
             self._folder.drop(worse.made)
         return best
 
-    def _better_one(self, new: Record) -> Record | None:
+    def _lost_less(self, new: Record) -> Record | None:
         """The set of that content by those settings that stands in the place of ``new`` and lost less."""
         before = self._folder.records.named(new.name)
         if before is None or (before.sha256, before.fingerprint) != (new.sha256, new.fingerprint):
