@@ -196,7 +196,7 @@ def uncut(runtime: LocalRuntime, settings: Settings, folder: Path) -> list[Capti
         with closing(Reopened(copy)) as journal:
             keeping = Resumed(journal, sys.exit)
             blueprint = make_blueprint(settings)
-            start = start_event(settings, blueprint, "journal")
+            start = start_event(settings, blueprint, "journal", runtime.options.workers)
             source, options = keeping.begin(keeping.source, start, stream_options(settings, blueprint))
             session = Session(runtime, runtime.run(source, options), start)
             return [event for event in keeping.told(session) if isinstance(event, Caption)]

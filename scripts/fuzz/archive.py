@@ -59,6 +59,7 @@ _RECORD = Record(
     captions=1,
     failures=0,
     rejected=0,
+    lost=0,
     error=None,
     began=0.0,
     ended=1.0,

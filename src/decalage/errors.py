@@ -18,6 +18,7 @@
     │   └── ConnectionLostError    it was not reached again while the session could be resumed
     ├── MalformedEventError        an object of JSON is not the event that it says it is
     ├── EngineError                a recognizer or translator failed on one utterance
+    ├── StrandedError              exit 1: nobody is left who recognizes or translates
     └── ClosedError                used after it was closed
         ├── StreamFinishedError    fed after finish()
         └── RuntimeClosedError     opened after close()
@@ -113,6 +114,10 @@ class MalformedEventError(DecalageError):
 
 class EngineError(DecalageError):
     """Raised by an engine on one utterance; runtimes turn it into a ``Failure`` event in its place."""
+
+
+class StrandedError(DecalageError):
+    """Raised when all nodes of a cluster are gone: go on once there is one again."""
 
 
 class ClosedError(DecalageError):

@@ -83,11 +83,14 @@ class FakeHearing:
         if self.before is not None:
             self.before(task, self.heard[task.path.name])
         options = StreamOptions(targets=task.settings.targets)
-        pair = (task.settings.source, task.settings.targets)
-        start = Start(
-            *pair, "pipeline", 2, 1, "none", 1, "fake", "auto", 0.5, False, "fast", "max", str(task.path)
-        )
+        start = start_of(task.settings, str(task.path))
         return hear(self.runtime, task, made, moved, options=options, start=start)
+
+
+def start_of(settings: Settings, given: str = "") -> Start:
+    """The first event of a run of the fakes."""
+    pair = (settings.source, settings.targets)
+    return Start(*pair, "pipeline", 2, 1, "none", 1, "fake", "auto", 0.5, False, "fast", "max", given)
 
 
 @contextmanager
@@ -166,6 +169,7 @@ def record_of(name: str, outputs: Sequence[Output] | None = None, **changed: obj
         "captions": 3,
         "failures": 0,
         "rejected": 0,
+        "lost": 0,
         "error": None,
         "began": 100.0,
         "ended": 102.0,

@@ -181,6 +181,17 @@ def test_a_manifest_says_path_languages_and_name(tmp_path: Path) -> None:
     assert third.place == "m.jsonl, line 5"
 
 
+def test_a_manifest_may_name_a_file_twice_and_have_ids_of_any_kind(tmp_path: Path) -> None:
+    lines = [
+        {"path": "a.wav", "to": "pt", "name": "one", "id": 1},
+        {"path": "a.wav", "to": "es", "name": "two", "id": 1, "segments": "of another program"},
+        {"text": "text alone", "translation": "texto", "path": None},
+    ]
+    first, second = rows(tmp_path / "m.jsonl", "\n".join(map(json.dumps, lines)))
+    assert first.path == second.path
+    assert [(each.targets, each.name) for each in (first, second)] == [(("pt",), "one"), (("es",), "two")]
+
+
 def test_a_table_says_the_same(tmp_path: Path) -> None:
     text = 'name,path,to,speaker\n"a, the first",a.wav,"en, es",Ann\n,b.wav,,Bob\n'
     first, second = rows(tmp_path / "m.csv", text)
@@ -202,6 +213,9 @@ def test_a_plain_list_is_a_path_a_line(tmp_path: Path) -> None:
         ("m.jsonl", '{"path": "a.wav", "name": 7}', r"m\.jsonl, line 1: name is 7, not text"),
         ("m.jsonl", '{"path": "a.wav", "to": ["pt", 7]}', "line 1: to is"),
         ("m.jsonl", '{"path": "a.wav"', "line 1 is not JSON"),
+        ("m.jsonl", '{"file": "a.wav"}', "line 1 has no path"),
+        ("m.jsonl", '{"path": "a.wav", "language": 7}', "line 1: language is 7, not text"),
+        ("m.jsonl", '{"path": "\\ud83d.wav"}', "half a letter"),
         ("m.jsonl", '{"path": "a.wav", "name": "../b"}', "no name inside the folder"),
         ("m.jsonl", '{"path": "a.wav", "name": "/b"}', "no name inside the folder"),
         ("m.jsonl", '{"path": "a.wav", "name": ".decalage/b"}', "no name inside the folder"),

@@ -10,8 +10,10 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,9 +24,23 @@ from decalage.app.batch.outcome import Outcome
 from decalage.app.batch.plan import Task
 from decalage.app.batch.run import signals
 from decalage.app.batch.runner import Batch
-from decalage.errors import OutputError
-from decalage.testing.engines import FakeBlueprint, FakeRecognizer, Gate
-from tests.app.batch_kit import FakeHearing, Noted, hearing, recording, run, standing_files, tasks_for
+from decalage.app.batch.work import RuntimeHearing, attempt
+from decalage.config import RuntimeOptions, StreamOptions
+from decalage.errors import OutputError, StrandedError
+from decalage.runtimes.local import LocalRuntime
+from decalage.runtimes.pipeline import PipelineRuntime
+from decalage.testing.engines import FakeBlueprint, FakeRecognizer, FakeTranslator, Gate
+from tests.app.batch_kit import (
+    PLAIN,
+    FakeHearing,
+    Noted,
+    hearing,
+    recording,
+    run,
+    standing_files,
+    start_of,
+    tasks_for,
+)
 
 
 def gated(gate: Gate) -> FakeBlueprint:
@@ -290,9 +306,9 @@ def test_a_later_batch_in_which_more_fails_changes_nothing(tmp_path: Path) -> No
     with hearing(blueprint) as heard:
         run(tmp_path / "out", [tmp_path / "in"], heard)
         before = standing_files(tmp_path / "out")
-        blueprint.fake_recognizer.failing = {1, 2, 3}
+        blueprint.fake_recognizer.failing = {1, 2}
         outcome = run(tmp_path / "out", [tmp_path / "in"], heard)["a.wav"]
-    assert (outcome.state, outcome.how, len(outcome.lost)) == ("incomplete", "captioned", 3)
+    assert (outcome.state, outcome.how, len(outcome.lost)) == ("incomplete", "captioned", 2)
     assert standing_files(tmp_path / "out") == before
     assert b"word 3" in before["a.txt"]
     assert work_left(tmp_path / "out") == []
@@ -300,6 +316,91 @@ def test_a_later_batch_in_which_more_fails_changes_nothing(tmp_path: Path) -> No
     with hearing(blueprint) as heard:
         again = run(tmp_path / "out", [tmp_path / "in"], heard)["a.wav"]
     assert (again.state, again.how) == ("done", "captioned")
+
+
+def test_a_later_batch_that_misses_more_translations_changes_nothing(tmp_path: Path) -> None:
+    recording(tmp_path / "in" / "a.wav", 1, 2, 3)
+    translator, both = FakeTranslator(failing_targets={"es"}), replace(PLAIN, targets=("pt", "es", "fr"))
+    with hearing(FakeBlueprint(fake_translator=translator)) as heard:
+        run(tmp_path / "out", [tmp_path / "in"], heard, settings=both)
+        before = standing_files(tmp_path / "out")
+        translator.failing_targets = {"es", "fr"}
+        outcome = run(tmp_path / "out", [tmp_path / "in"], heard, settings=both)["a.wav"]
+    assert (outcome.state, len(outcome.lost)) == ("incomplete", 6)
+    assert standing_files(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("others", [{}, {"targets": ("es",)}], ids=["the same settings", "others"])
+def test_a_set_without_a_caption_takes_the_place_of_none(tmp_path: Path, others: dict[str, Any]) -> None:
+    recording(tmp_path / "in" / "a.wav", 1, 2)
+    blueprint = FakeBlueprint(FakeRecognizer(failing={2}))
+    with hearing(blueprint) as heard:
+        run(tmp_path / "out", [tmp_path / "in"], heard)
+        before = standing_files(tmp_path / "out")
+        blueprint.fake_recognizer.failing = {1, 2}
+        settings = replace(PLAIN, **others)
+        outcome = run(tmp_path / "out", [tmp_path / "in"], heard, settings=settings)["a.wav"]
+    assert (outcome.state, outcome.how, outcome.record, outcome.tries) == ("failed", None, None, 2)
+    assert outcome.error is not None
+    assert outcome.error.startswith("2 pieces failed")
+    assert standing_files(tmp_path / "out") == before
+    assert work_left(tmp_path / "out") == []
+
+
+def test_when_nobody_is_left_to_hear_the_batch_ends_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    for name in "abc":
+        recording(tmp_path / "in" / f"{name}.wav", ord(name))
+
+    def strand(task: Task, _time: int) -> None:
+        if task.path.name == "b.wav":
+            raise StrandedError("no node is left")
+
+    with hearing() as heard, ResultFolder(tmp_path / "out") as folder:
+        heard.before = strand
+        batch = Batch(tasks_for(folder, [tmp_path / "in"]), folder, heard, Noted(), streams=lambda: 1)
+        outcomes = batch.run()
+    assert str(batch.fatal) == "no node is left"
+    assert [each.state for each in outcomes] == ["done", "left", "left"]
+    with hearing() as heard:
+        again = run(tmp_path / "out", [tmp_path / "in"], heard)
+    assert {each.state for each in again.values()} == {"done"}
+    assert heard.heard == {"b.wav": 1, "c.wav": 1}
+
+
+@pytest.mark.parametrize("stranded", [None, "no node is left for recognition"])
+def test_speech_that_failed_ends_the_batch_only_where_nobody_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stranded: str | None
+) -> None:
+    recording(tmp_path / "in" / "a.wav", 1, 2)
+    monkeypatch.setattr(LocalRuntime, "stranded", stranded)
+    monkeypatch.setattr("decalage.app.batch.work.start_event", lambda settings, *_: start_of(settings))
+    monkeypatch.setattr("decalage.app.batch.work.stream_options", lambda *_: StreamOptions())
+    blueprint: Any = FakeBlueprint(FakeRecognizer(failing={2}))
+    with closing(PipelineRuntime(blueprint, RuntimeOptions())) as runtime, ResultFolder(tmp_path) as folder:
+        (task,) = tasks_for(folder, [tmp_path / "in"])
+        how = RuntimeHearing(runtime, {task.settings: blueprint})
+        if stranded is None:
+            assert attempt(task, "a" * 64, folder.begin(), how, lambda _: None).passing
+        else:
+            with pytest.raises(StrandedError, match="no node is left for recognition; the same command"):
+                attempt(task, "a" * 64, folder.begin(), how, lambda _: None)
+
+
+def test_a_copy_that_has_no_place_is_no_fault_of_what_it_is_made_of(tmp_path: Path) -> None:
+    recording(tmp_path / "in" / "a.wav", 1)
+    with hearing() as heard:
+        run(tmp_path / "out", [tmp_path / "in"], heard)
+        recording(tmp_path / "in" / "b.wav", 1)
+        (tmp_path / "out" / "b.srt").mkdir()
+        with ResultFolder(tmp_path / "out") as folder:
+            tasks = tasks_for(folder, [tmp_path / "in"])
+            names = {task.path.name: task.name for task in tasks}
+            tasks = [replace(task, name=task.path.stem) for task in tasks]
+            outcomes = Batch(tasks, folder, heard, Noted(), streams=lambda: 1).run()
+            assert folder.records.named("a") is not None
+    assert names["b.wav"] != "b", "the name would have been another, had it been known"
+    assert [each.state for each in outcomes] == ["done", "failed"]
+    assert heard.heard == {"a.wav": 1}
 
 
 def test_the_best_of_several_tries_is_kept(tmp_path: Path) -> None:
@@ -415,6 +516,32 @@ def test_a_stop_ends_what_is_in_work_and_begins_nothing(tmp_path: Path) -> None:
     assert {each.state for each in again.values()} == {"done"}
 
 
+@pytest.mark.parametrize(
+    ("names", "ends"),
+    [
+        (["SIGINT"], "in work"),
+        (["SIGTERM"], "in work"),
+        (["SIGHUP", "SIGHUP"], "in work"),
+        (["SIGINT", "SIGTERM"], "at once"),
+        (["SIGHUP", "SIGTERM"], "at once"),
+        (["SIGTERM", "SIGTERM"], "at once"),
+    ],
+    ids=str,
+)
+def test_signals_end_what_is_in_work_and_the_second_drops_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], names: list[str], ends: str
+) -> None:
+    running = Running(tmp_path)
+    with running.held() as batch, signals(batch) as came:
+        for name in names:
+            signal.raise_signal(getattr(signal, name))
+        if ends == "in work":
+            running.gate.open()
+    assert running.states() == (["done", "done", "left", "left"] if ends == "in work" else ["left"] * 4)
+    assert len(came) == (1 if ends == "in work" else 2)
+    assert capfd.readouterr().err.count("finishing the files in work") == 1
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_that_the_program_was_started_to_ignore_ends_nothing(tmp_path: Path, name: str) -> None:
     number = getattr(signal, name)
@@ -430,15 +557,11 @@ def test_a_signal_that_the_program_was_started_to_ignore_ends_nothing(tmp_path: 
     assert came == []
 
 
-@pytest.mark.parametrize("how", ["twice", "at once"])
-def test_giving_up_leaves_nothing_half_written(tmp_path: Path, how: str) -> None:
+def test_a_second_stop_leaves_nothing_half_written(tmp_path: Path) -> None:
     running = Running(tmp_path)
     with running.held() as batch:
-        if how == "twice":
-            batch.stop()
-            batch.stop()
-        else:
-            batch.give_up()
+        batch.stop()
+        batch.stop()
     assert running.states() == ["left"] * 4
     assert standing_files(tmp_path / "out") == {}
     assert work_left(tmp_path / "out") == []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from decalage.app.compose import make_blueprint
+from decalage.app.compose import ModelBlueprint, _check_node, make_blueprint
 from decalage.app.machine import Machine, allowed_bytes, cpu_features, look
 from decalage.app.memory import Plan, check_memory, most_workers, needed_bytes
 from decalage.app.settings import Settings, available_cores
@@ -155,6 +155,19 @@ def test_where_nothing_fits_a_smaller_model_is_named(model: Path) -> None:
 
 def test_weights_on_another_device_are_not_counted(model: Path) -> None:
     check_memory(Settings(device="cuda"), model, replace(SMALL_MACHINE, free_bytes=0))
+
+
+def test_what_a_cluster_loads_is_not_counted_here_and_counted_on_each_node(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(runtime="ray", workers=40, address="auto")
+    check_memory(settings, model, replace(SMALL_MACHINE, free_bytes=0))
+    monkeypatch.setattr("decalage.app.compose.look", lambda: replace(SMALL_MACHINE, free_bytes=2 * GB))
+    there = ModelBlueprint(model, None, {}, 1, "cpu", "auto")
+    _check_node(settings, there, 1)
+    with pytest.raises(UsageError, match=r"ray with 40 workers of base would need .* 2\.0 GB are free"):
+        _check_node(settings, there, 40)
+    _check_node(replace(settings, address=None), there, 40)
 
 
 def test_the_refusal_comes_before_anything_loads() -> None:

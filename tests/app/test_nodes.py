@@ -30,14 +30,17 @@ class Asked:
 
 def test_where_it_was_made_a_blueprint_is_itself() -> None:
     here, again = FakeBlueprint(), Asked()
-    assert NodeBlueprint(here, again).recognizer(2) is here.fake_recognizer
+    asked: list[tuple[object, int]] = []
+    blueprint = NodeBlueprint(here, again, lambda there, workers: asked.append((there, workers)))
+    assert blueprint.recognizer(2) is here.fake_recognizer
+    assert asked == [(here, 2)]
     assert here.loads == [2]
     assert again.times == 0
 
 
 def test_on_another_machine_the_models_are_looked_for_again() -> None:
     here, again = FakeBlueprint(), Asked()
-    there = NodeBlueprint(here, again, machine=f"not {this_machine()}")
+    there = NodeBlueprint(here, again, lambda *_: None, machine=f"not {this_machine()}")
     assert there.recognizer(3) is again.given.fake_recognizer
     assert there.translator() is again.given.fake_translator
     assert (here.loads, again.given.loads) == ([], [3])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from decalage.app.settings import MAX_LAG_S, Settings
+from decalage.app.settings import MAX_LAG_S, Settings, overcommitted
 from decalage.config import (
     FORESEEN_FINISHED_S,
     FORESEEN_OPEN_S,
@@ -90,6 +90,12 @@ def test_utterances_are_short_enough_for_the_lag_that_is_asked_for() -> None:
 def test_what_contradicts_itself_is_refused(settings: Settings, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         settings.stream_options()
+
+
+def test_the_cores_of_a_cluster_are_not_those_of_this_machine() -> None:
+    many = Settings(runtime="ray", workers=64, threads=4)
+    assert overcommitted(many) is not None
+    assert overcommitted(replace(many, address="auto")) is None
 
 
 def test_a_stream_knows_whether_there_is_a_smaller_model() -> None:

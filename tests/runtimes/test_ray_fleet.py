@@ -13,7 +13,7 @@ from decalage.errors import UsageError
 from decalage.runtimes.calls import WorkerLostError
 from decalage.runtimes.deadlines import START_LIMIT_S
 from decalage.runtimes.ray_actor import Actor, Node
-from decalage.runtimes.ray_fleet import DESERTED_S, STARTS, Fleet
+from decalage.runtimes.ray_fleet import AGAIN_S, DESERTED_S, STARTS, Fleet
 from decalage.runtimes.ray_posts import Post, Turn
 from decalage.testing import ManualClock
 from decalage.testing.engines import Gate
@@ -64,11 +64,15 @@ def node(name: str, seats: int = 1) -> Node:
 
 @contextmanager
 def fleet_of(
-    crew: StandIns, *nodes: Node, clock: ManualClock | None = None, begun: bool = True
+    crew: StandIns,
+    *nodes: Node,
+    clock: ManualClock | None = None,
+    begun: bool = True,
+    ready: Callable[[], None] = lambda: None,
 ) -> Iterator[Fleet]:
     """A fleet that is closed at the end, with nothing of it left."""
     before = set(threading.enumerate())
-    fleet = Fleet(crew, clock=clock or ManualClock(), ready=lambda: None)
+    fleet = Fleet(crew, clock=clock or ManualClock(), ready=ready)
     try:
         fleet.attend(nodes)
         if begun:
@@ -124,6 +128,14 @@ def wait(reached: Callable[[], bool]) -> None:
     pace = threading.Event()
     while not reached():
         pace.wait(0.001)
+
+
+def assert_no_starts() -> None:
+    """Wait for the threads that make actors."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("ray-work"):
+            thread.join(30)
+            assert not thread.is_alive()
 
 
 def test_a_turn_is_where_most_is_free_and_never_more_than_there_are_seats() -> None:
@@ -227,6 +239,45 @@ def test_a_node_where_loading_fails_is_left_out_and_the_reason_raised_where_it_i
     crew = StandIns(errors={"a": [OSError("no model")]})
     with pytest.raises(OSError, match="no model"), fleet_of(crew, node("a")):
         pass
+
+
+def test_a_node_that_was_left_out_is_tried_again_after_minutes() -> None:
+    clock, crew = ManualClock(), StandIns(errors={"a": [OSError("no model"), OSError("still none")]})
+    both = [node("a"), node("b")]
+    with fleet_of(crew, *both, clock=clock) as fleet:
+        for hired in (3, 4):
+            clock.advance(AGAIN_S - 1)
+            fleet.attend(both)
+            assert len(crew.hired) == hired - 1
+            clock.advance(1)
+            fleet.attend(both)
+            assert_no_starts()
+            assert len(crew.hired) == hired
+        assert fleet.seats == 2
+        fleet.attend(both)
+        assert len(crew.hired) == 4
+
+
+def test_who_works_no_more_is_told_while_nobody_is_coming() -> None:
+    crew = StandIns(errors={"b": [OSError("no model")]})
+    with fleet_of(crew, node("a"), node("b")) as fleet:
+        assert fleet.stranded is None
+        fleet.attend([node("b")])
+        assert fleet.stranded == "no node is left for work (b: OSError: no model)"
+        fleet.attend([node("b"), node("c")])
+        assert fleet.stranded is None
+    assert fleet.stranded is None, "it was closed, which is nothing of the nodes"
+
+
+def test_fewer_seats_are_told_as_more_are() -> None:
+    told: list[str] = []
+    with fleet_of(StandIns(), node("a"), node("b", 2), ready=lambda: told.append("changed")) as fleet:
+        wait(lambda: len(told) == 2)
+        assert fleet.seats == 3
+        fleet.attend([node("a"), node("b", 2)])
+        assert len(told) == 2
+        fleet.attend([node("a")])
+        assert (len(told), fleet.seats) == (3, 1)
 
 
 def test_actors_that_die_while_they_load_are_tried_a_few_times() -> None:

@@ -123,6 +123,8 @@ def test_what_a_dying_node_was_at_is_done_on_another_and_in_order(nodes: Nodes) 
         gate.open()
         assert texts(list(stream)) == [f"word {n}" for n in range(1, 7)]
         wait(lambda: len(actors(runtime)) == 1)
+        wait(lambda: runtime.options.workers == 2)
+        assert runtime.stranded is None
     assert {mark.name for mark in trace.marks()} == {"worker replaced", "retry"}
 
 

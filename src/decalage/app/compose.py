@@ -142,11 +142,12 @@ def make_runtime(
     if settings.runtime == "ray":
         asked = replace(settings, workers=settings.parallelism()[0], threads=blueprint.threads)
         stages = NodeBlueprint(
-            blueprint, partial(_found_again, asked, blueprint.engine, tuple(blueprint.directions))
+            blueprint,
+            partial(_found_again, asked, blueprint.engine, tuple(blueprint.directions)),
+            partial(_check_node, asked),
         )
     runtime = RUNTIMES[settings.runtime](stages, settings.runtime_options(), trace=trace)
-    workers = settings.parallelism()[0]
-    shape = f"{workers} recognizers with {blueprint.threads} threads each"
+    shape = f"{runtime.options.workers} recognizers with {blueprint.threads} threads each"
     logger.info("%s on %s, %s: %s", settings.model, blueprint.engine, settings.runtime, shape)
     return runtime
 
@@ -191,6 +192,14 @@ def _found_again(settings: Settings, engine: Engine, pairs: Sequence[tuple[str, 
         settings = replace(settings, device="cpu")
     directions = {pair: find_translator(*pair) for pair in pairs}
     return make_blueprint(replace(settings, engine=engine), directions=directions)
+
+
+def _check_node(settings: Settings, blueprint: ModelBlueprint, workers: int) -> None:
+    """``check_memory`` where a cluster of other machines works; this program's own was asked before."""
+    if settings.address is not None:
+        own = replace(settings, address=None, workers=workers)
+        folders = blueprint.directions.values()
+        check_memory(own, blueprint.recognizer_path, look(), folders, blueprint.fallback_path)
 
 
 def _heard_by(model: str, source: str, *, offline: bool) -> tuple[Path, Sequence[str]]:
@@ -261,16 +270,15 @@ def open_microphone(wanted: str | None, settings: Settings) -> tuple[MicrophoneS
     return microphone, Limited(microphone, settings.duration_s)
 
 
-def start_event(settings: Settings, blueprint: ModelBlueprint, given: str) -> Start:
-    """The settings in force, as the first event of a run."""
+def start_event(settings: Settings, blueprint: ModelBlueprint, given: str, workers: int) -> Start:
+    """The settings in force, as the first event of a run; ``workers`` that the runtime has."""
     options = settings.stream_options()
-    workers, threads = settings.parallelism()
     return Start(
         source=options.source,
         targets=options.targets,
         runtime=settings.runtime,
         workers=workers,
-        threads=threads,
+        threads=blueprint.threads,
         model=settings.model,
         beam=settings.beam,
         engine=blueprint.engine,

@@ -135,7 +135,8 @@ class Interpreter:
         settings = replace(self.settings, pace=pace)
         opened = open_source(str(source), settings)
         stream = self._runtime.run(opened, stream_options(settings, self._blueprint))
-        return Session(self._runtime, stream, start_event(settings, self._blueprint, opened.name))
+        workers = self._runtime.options.workers
+        return Session(self._runtime, stream, start_event(settings, self._blueprint, opened.name, workers))
 
 
 def _several(targets: Sequence[str]) -> tuple[str, ...]:

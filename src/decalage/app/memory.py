@@ -114,11 +114,12 @@ def check_memory(
     translators: Iterable[Path] = (),
     fallback: Path | None = None,
 ) -> None:
-    """Refuse settings that ``machine`` has no memory for. Weights on another device are not counted.
+    """Refuse settings that ``machine`` has no memory for.
 
+    Weights on another device are not counted, nor those of a cluster: each of its nodes is asked itself.
     Raises ``UsageError`` with what is needed, what is free and what would fit.
     """
-    if settings.device == "cuda":
+    if settings.device == "cuda" or settings.address is not None:
         return
     plan = Plan.of(settings, model, translators, fallback)
     if _fits(plan, machine.free_bytes):

@@ -24,18 +24,22 @@ def this_machine() -> str:
 class NodeBlueprint:
     """``here`` on the machine where it was made; on another, what ``again()`` gives there.
 
-    So models are looked for on each machine, and prepared for its processor. Both are picklable.
+    So models are looked for on each machine, and prepared for its processor. All of it is picklable.
     """
 
     here: StageBlueprint
     again: Callable[[], StageBlueprint]
+    check: Callable[[StageBlueprint, int], None]
+    """Raises where a machine has no room for so many recognitions at a time by its blueprint."""
     machine: str = field(default_factory=this_machine)
 
     def segmenter(self, stream: str, options: SegmenterOptions) -> Segmenter:
         return self._there().segmenter(stream, options)
 
     def recognizer(self, concurrency: int) -> Recognizer:
-        return self._there().recognizer(concurrency)
+        there = self._there()
+        self.check(there, concurrency)
+        return there.recognizer(concurrency)
 
     def translator(self) -> Translator:
         return self._there().translator()

@@ -221,7 +221,9 @@ def unheard_terms(settings: Settings) -> str | None:
 
 
 def overcommitted(settings: Settings) -> str | None:
-    """A caution where more threads recognize than there are cores."""
+    """A caution where more threads recognize than there are cores; a cluster's are not this machine's."""
+    if settings.address is not None:
+        return None
     workers, threads = settings.parallelism()
     cores = available_cores()
     if workers * threads <= cores:

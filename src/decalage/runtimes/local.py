@@ -73,6 +73,11 @@ class LocalRuntime(ABC):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} workers={self.options.workers} streams={len(self._streams)}>"
 
+    @property
+    def stranded(self) -> str | None:
+        """Why nothing will be recognized or translated any more, however often it is tried; None: it will."""
+        return None
+
     def open(self, options: StreamOptions) -> RuntimeStream:
         with self._lock:
             if self._closed:

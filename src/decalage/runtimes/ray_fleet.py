@@ -8,7 +8,8 @@
 
 An actor answers as many calls at a time as it has seats, over one set of weights, so no node holds more
 calls than that and none waits at a node. One that is gone is replaced on its node; with the node, its
-seats are gone until it, or another, joins.
+seats are gone until it, or another, joins. A node where it cannot be made is left out, and tried again
+after some minutes.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ STARTS = 4
 """Actors of a node that may die one after the other before one has answered: then it is left out."""
 STRAGGLERS_S = 30.0
 """Once a node is ready, the others have so long to be there at the start; later they join."""
+AGAIN_S = 300.0
+"""After so long a node that was left out is tried again."""
 DESERTED_S = 60.0
 """With no node left, calls wait so long for one that joins."""
 
@@ -39,7 +42,7 @@ class Fleet:
     """Posts, and turns on them. Every method may be called from any thread."""
 
     def __init__(self, crew: Crew, *, clock: Clock, ready: Callable[[], None]) -> None:
-        """``ready()`` is called, on any thread, when there may be more seats."""
+        """``ready()`` is called, on any thread, when there may be more or fewer seats."""
         self._crew = crew
         self._clock = clock
         self._ready = ready
@@ -80,14 +83,25 @@ class Fleet:
         with self._condition:
             return self._unready is not None and self._unready[0]
 
+    @property
+    def stranded(self) -> str | None:
+        """Why nobody will work for this stage any more, as far as is known; None: somebody will."""
+        with self._condition:
+            return self._told(hopeless=True) if self._hopeless() and not self._closed else None
+
     def attend(self, nodes: Sequence[Node]) -> None:
         """These are the nodes now: have an actor on each, forget those of the others."""
         there = {node.id for node in nodes}
+        now = self._clock.now()
         with self._condition:
             left = [post for post in self._posts if post.node.id not in there]
             for post in left:
                 post.gone = True
                 self._posts.remove(post)
+            for post in self._posts:
+                if post.error is not None and now >= post.again_at and not self._closed:
+                    post.error, post.starts = None, 0
+                    self._begin(post)
             known = {post.node.id for post in self._posts}
             for node in nodes:
                 seats = self._crew.seats(node)
@@ -99,6 +113,8 @@ class Fleet:
         for post in left:
             for actor in filter(None, (post.actor, post.coming)):
                 actor.kill("its node left the cluster")
+        if left:
+            self._ready()
 
     def begun(self) -> None:
         """Wait for the actors of the start. Raises why there is none."""
@@ -164,10 +180,13 @@ class Fleet:
             self._unready = hopeless, now
         until = self._unready[1] + (DESERTED_S if hopeless else START_LIMIT_S)
         if now >= until:
-            told = "no node is left" if hopeless else f"nothing got ready within {START_LIMIT_S:g} s"
-            why = "; ".join(f"{post.node.host}: {reason(post.error)}" for post in self._posts if post.error)
-            raise WorkerLostError(f"{told} for {self._crew.stage}" + (why and f" ({why})"))
+            raise WorkerLostError(self._told(hopeless=hopeless))
         self._clock.wait(self._condition, until)
+
+    def _told(self, *, hopeless: bool) -> str:
+        told = "no node is left" if hopeless else f"nothing got ready within {START_LIMIT_S:g} s"
+        why = "; ".join(f"{post.node.host}: {reason(post.error)}" for post in self._posts if post.error)
+        return f"{told} for {self._crew.stage}" + (why and f" ({why})")
 
     def lost(self, turn: Turn, why: str) -> bool:
         """The actor of ``turn`` is gone, or is to be: have another made. False if that was known."""
@@ -257,7 +276,7 @@ class Fleet:
             actor, post.coming = post.coming, None
             wanted = error is None and not (self._closed or post.gone)
             post.actor = actor if wanted else None
-            post.error = error
+            post.error, post.again_at = error, self._clock.now() + AGAIN_S
             if wanted:
                 self._unready = None
             self._condition.notify_all()
@@ -266,6 +285,6 @@ class Fleet:
         if error is not None and not (self._closed or post.gone):
             left = isinstance(error, WorkerLostError) and not error.begun  # the node: who watches them tells
             level = logging.INFO if left else logging.WARNING
-            logger.log(level, "%s is left out: %s", post.node.host, one_line(reason(error)))
-        if wanted:
+            logger.log(level, "%s is left out for now: %s", post.node.host, one_line(reason(error)))
+        if wanted or error is not None:
             self._ready()

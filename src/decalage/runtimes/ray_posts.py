@@ -46,6 +46,8 @@ class Post:
     starts: int = 0
     error: Exception | None = None
     """Why it is left out."""
+    again_at: float = 0.0
+    """When what is left out is tried again."""
     gone: bool = False
     """The node is."""
 

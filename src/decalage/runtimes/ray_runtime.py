@@ -128,6 +128,7 @@ class RayRuntime(StagedRuntime):
         self._watch: threading.Thread | None = None
         self._leaving = threading.Event()
         self._suspect = threading.Lock()
+        self._sizing = threading.Lock()
 
     def _load(self, blueprint: StageBlueprint) -> None:
         """The actors of all nodes at the same time."""
@@ -138,8 +139,8 @@ class RayRuntime(StagedRuntime):
         if not any(recognizers.seats(node) for node in nodes):
             what = "a GPU" if share.gpu else f"{share.threads} processors for a recognition"
             raise UsageError(f"no node of the cluster has {what}; it has {_described(nodes)}")
-        self._recognizers = Fleet(recognizers, clock=self.clock, ready=self._grow)
-        self._translators = Fleet(Translators(recognizers), clock=self.clock, ready=self._grow)
+        self._recognizers = Fleet(recognizers, clock=self.clock, ready=self._resize)
+        self._translators = Fleet(Translators(recognizers), clock=self.clock, ready=self._resize)
         self._fleets = [self._recognizers, self._translators]
         for fleet in self._fleets:
             fleet.attend(nodes)
@@ -166,11 +167,12 @@ class RayRuntime(StagedRuntime):
             for fleet in self._fleets:
                 fleet.attend(nodes)
 
-    def _grow(self) -> None:
-        seats = self._recognizers.seats
-        self.options = replace(self.options, workers=max(seats, 1))  # what who gives work goes by
-        self._asr_pool.grow(seats)
-        self._mt_pool.grow(self._translators.seats)
+    def _resize(self) -> None:
+        with self._sizing:
+            seats = self._recognizers.seats
+            self.options = replace(self.options, workers=max(seats, 1))  # what who gives work goes by
+            self._asr_pool.grow(seats)
+            self._mt_pool.grow(self._translators.seats)
 
     @property
     def actors(self) -> dict[str, dict[str, int]]:
@@ -181,6 +183,10 @@ class RayRuntime(StagedRuntime):
     def deserted(self) -> bool:
         """Whether work waits for a node to join, for there is none."""
         return any(fleet.deserted for fleet in self._fleets)
+
+    @property
+    def stranded(self) -> str | None:
+        return next((told for fleet in self._fleets if (told := fleet.stranded) is not None), None)
 
     @property
     def _sketch_limit(self) -> int:

@@ -5,6 +5,7 @@
     DIR/week1/talk.srt …                    the results
     DIR/.decalage/done/week1/talk.json      the record: written last, it says that they are there
     DIR/.decalage/work/TOKEN/               where they are made
+    DIR/.decalage/again.json                what is made anew, while it is
     DIR/.decalage/lock                      held by the one batch that writes
 
 A result set is made in a folder of its own under ``work``, synced to the disk, and described there by
@@ -124,6 +125,25 @@ class ResultFolder:
             (made / _RECORD).unlink()
         shutil.rmtree(made, ignore_errors=True)
 
+    def kept(self, name: str) -> str | None:
+        """What ``keep`` was told of ``name``; None: nothing, or it is no text. Raises ``OutputError``."""
+        try:
+            return (self._own / name).read_text("utf-8")
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        except OSError as error:
+            raise refusal(self._own / name, error) from error
+
+    def keep(self, name: str, text: str | None) -> None:
+        """Remember ``text`` for the next batch; None forgets it. Raises ``OutputError``."""
+        try:
+            if text is None:
+                (self._own / name).unlink(missing_ok=True)
+            else:
+                _write(self._own / name, text)
+        except OSError as error:
+            raise refusal(self._own / name, error) from error
+
     def missing(self, record: Record) -> set[str]:
         """Suffixes of its files that are not there any more."""
         return {suffix for suffix, path in record.files.items() if not (self.path / path).is_file()}
@@ -136,7 +156,7 @@ class ResultFolder:
 
     def _refuse_links(self) -> None:
         """What this program keeps for itself it deletes as it likes; elsewhere that would be somebody's."""
-        for path in (self._own, *(self._own / name for name in ("work", "done", "lock"))):
+        for path in (self._own, *(self._own / name for name in ("work", "done", "lock", "again.json"))):
             if path.is_symlink():
                 raise OutputError(f"cannot write {self.path}: {path} is a link; delete it")
 

@@ -13,7 +13,8 @@ from decalage.store.files import sha256
 
 Due: TypeAlias = Literal["new", "changed", "again", "done", "copy", "failed"]
 """``changed``: content or settings are others than those of the results that are there. ``again``: some
-speech failed. ``copy``: made of another result set. ``failed``: it cannot be read."""
+speech failed, or ``--again`` was asked for. ``copy``: made of another result set. ``failed``: it cannot be
+read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ def _due(task: Task, digest: str | None, folder: ResultFolder) -> Foreseen:
     if before is None:
         return Foreseen(task, "new")
     same = (before.sha256, before.fingerprint) == (digest, task.fingerprint)
-    return Foreseen(task, "again" if same and before.quality == "incomplete" else "changed")
+    unfit = before.quality == "incomplete" or before.began < folder.records.since
+    return Foreseen(task, "again" if same and unfit else "changed")
 
 
 def _digest(task: Task) -> str | None:

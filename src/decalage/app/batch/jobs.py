@@ -73,8 +73,8 @@ def caption(
 ) -> Attempt:
     """Try to caption ``task``; what is made waits to be committed.
 
-    Raises ``GivenUpError`` where it ended early, ``OutputError`` or ``OSError`` where nothing can be written
-    any more.
+    Raises ``GivenUpError`` where it ended early, ``OutputError``, ``OSError`` or ``StrandedError`` where
+    nothing more can be done.
     """
     made = folder.begin()
     try:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from decalage.app.batch.entries import Entry, absolute
-from decalage.app.evaluate.manifest import read_manifest
+from decalage.app.evaluate.manifest import json_rows, primary_or_none
 from decalage.app.texts import read_utf8
 from decalage.errors import InputError, brief
 
@@ -31,15 +30,11 @@ def read_list(path: Path) -> list[Entry]:
 
 
 def _manifest(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What it says of evaluation is read, and refused, where evaluation reads it."""
-    lines = filter(str.strip, text.split("\n"))
-    for recording, line in zip(read_manifest(path, "en"), lines, strict=True):
-        if recording.path is not None:
-            row = json.loads(line)
-            yield (
-                recording.place,
-                {**row, "path": recording.path, "from": row.get("from") or recording.language},
-            )
+    """Its recordings; rows that are text alone, for an evaluation, are passed over."""
+    for place, row in json_rows(path, text):
+        if row.get("path") is not None or not {"transcript", "text", "translation"} & row.keys():
+            language = primary_or_none(_text(place, row, "language"))
+            yield place, {**row, "from": _text(place, row, "from") or language}
 
 
 def _table(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -88,6 +83,8 @@ def _text(place: str, row: Mapping[str, Any], key: str) -> str | None:
         raise InputError(f"{place}: {key} is {brief(value)}, not text")
     if value is not None and "\0" in value:
         raise InputError(f"{place}: {key} holds a zero byte")
+    if value is not None and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InputError(f"{place}: {key} has half a letter in it, a surrogate without the other")
     return value.strip() or None if value else None
 
 

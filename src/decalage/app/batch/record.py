@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import PurePath
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -52,6 +52,8 @@ class Record:
     captions: int
     failures: int
     rejected: int
+    lost: int
+    """Pieces of speech that failed, and translations that are missing."""
     error: str | None
     began: float
     """Seconds since 1970, as ``ended``."""
@@ -61,6 +63,11 @@ class Record:
     settings: Mapping[str, Any]
     """For a person who wonders."""
     program: str
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """The lower the better: of more of the sound, with less that failed."""
+        return -self.audio_s, self.lost
 
     def as_text(self) -> str:
         """One JSON object; names that are no Unicode survive it."""
@@ -74,7 +81,8 @@ def read_record(text: str) -> Record | None:
         if not isinstance(body, dict) or body.pop("form", None) != _FORM:
             return None
         known = {field.name for field in fields(Record)}
-        given = {name: value for name, value in body.items() if name in known}
+        older = {"lost": body["failures"]}  # before there was this field
+        given = older | {name: value for name, value in body.items() if name in known}
         record = Record(**{**given, "stamp": Stamp(**body["stamp"])})
         record.as_text()  # what is nested too deep to be written again is none either
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
@@ -86,7 +94,7 @@ def _sane(record: Record) -> bool:
     """Whether all that is made use of is what it should be: the folder may be somebody else's."""
     texts = (record.name, record.source, record.sha256, record.fingerprint)
     perhaps = (record.show, record.error, record.taken_from)
-    counts = (record.captions, record.failures, record.rejected, record.stamp.size, record.stamp.changed_ns)
+    counts = (record.captions, record.failures, record.rejected, record.lost, *astuple(record.stamp))
     times = (record.audio_s, record.began, record.ended)
     return (
         all(isinstance(each, str) for each in texts)
@@ -115,6 +123,8 @@ class Records:
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._by_name: dict[str, Record] = {}
         self._alike: dict[tuple[str, str], dict[str, Record]] = {}
+        self.since = 0.0
+        """Sets captioned before are known, and not good enough any more; seconds since 1970."""
         for record in records:
             self.add(record)
 
@@ -144,8 +154,18 @@ class Records:
         return self._by_name.get(name)
 
     def alike(self, sha256: str, fingerprint: str) -> list[Record]:
-        """Of the same content by the same settings."""
-        return list(self._alike.get((sha256, fingerprint), {}).values())
+        """Of the same content by the same settings, captioned ``since``."""
+        known = self._alike.get((sha256, fingerprint), {}).values()
+        return [record for record in known if record.began >= self.since]
+
+    def better_than(self, new: Record) -> Record | None:
+        """The set in the place of ``new``, of the same content by the same settings, that lost less."""
+        before = self.named(new.name)
+        if new.quality != "incomplete" or before is None:
+            return None
+        if (before.sha256, before.fingerprint) != (new.sha256, new.fingerprint):
+            return None
+        return before if before.rank < new.rank else None
 
     def of_source(self) -> dict[str, list[Record]]:
         """Path of a file → the records of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -18,9 +18,9 @@ from decalage.app.batch.work import RuntimeHearing
 from decalage.app.compose import ModelBlueprint, make_blueprint, make_runtime
 from decalage.app.settings import Settings
 from decalage.app.stopping import catch
-from decalage.errors import OutputError
+from decalage.errors import DecalageError
 
-_STOPPED = b"\ndecalage: finishing the files in work; Ctrl-C again drops them\n"
+_STOPPED = b"\ndecalage: finishing the files in work; once more (Ctrl-C, SIGTERM) drops them\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Ended:
     wall_s: float = 0.0
     """Without the time that models took to load."""
     interrupted: bool = False
-    fatal: OutputError | None = None
-    """Why nothing more could be written."""
+    fatal: DecalageError | None = None
+    """Why nothing more could be done."""
 
 
 def caption_all(
@@ -79,19 +79,19 @@ def streams_for(workers: int) -> int:
 
 @contextmanager
 def signals(work: Batch) -> Iterator[list[int]]:
-    """Ctrl-C begins no file more, twice drops those in work, as do SIGTERM and a closed terminal at once.
+    """Ctrl-C, SIGTERM and a closed terminal begin no file more; the second of them drops those in work.
 
     What this program was started to ignore, by ``nohup`` or in the background, it ignores.
     """
     came: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        if number in came and number == getattr(signal, "SIGHUP", None):
+            return  # a terminal that closes says so more than once
         came.append(number)
-        if number != signal.SIGINT:
-            work.give_up()
-            return
         if len(came) == 1:
-            os.write(2, _STOPPED)  # a buffered write could be what was interrupted
+            with suppress(OSError):  # the terminal may be what closed
+                os.write(2, _STOPPED)  # a buffered write could be what was interrupted
         work.stop()
 
     before = catch(stop)

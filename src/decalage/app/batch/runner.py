@@ -12,7 +12,7 @@
 One thread decides, and owns all that is known; the workers tell it what they found through its queue, and so
 does a signal handler. A file whose content is being captioned under another name waits for that.
 
-Stopping: ``stop`` begins no file more and ends those in work; ``give_up``, or a second ``stop``, drops them.
+Stopping: ``stop`` begins no file more and ends those in work; a second ``stop`` drops them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from decalage.app.batch.jobs import Examined, GivenUpError, Watch, caption, exam
 from decalage.app.batch.outcome import How, Outcome, State
 from decalage.app.batch.plan import Reuse, Task, find_reuse
 from decalage.app.batch.record import Record
-from decalage.app.batch.work import Attempt, Hearing, failed, full, no_room
-from decalage.errors import MalformedEventError, OutputError
+from decalage.app.batch.work import Attempt, Hearing, failed, is_last, last_word
+from decalage.errors import DecalageError, MalformedEventError
 from decalage.flow.stopping import StopSignal
 from decalage.runtimes.workers import WorkerPool
 
@@ -49,7 +49,7 @@ Found = TypeVar("Found")
 
 
 class Batch:
-    """``run`` once; ``stop`` and ``give_up`` from any thread, or a signal handler."""
+    """``run`` once; ``stop`` from any thread, or a signal handler."""
 
     def __init__(
         self,
@@ -85,19 +85,15 @@ class Batch:
         self._outcomes: dict[int, Outcome] = {}
         self._stopping = False
         self._given_up = StopSignal()
-        self.fatal: OutputError | None = None
-        """Why nothing more could be written, if that was so."""
+        self.fatal: DecalageError | None = None
+        """Why nothing more could be done, if that was so."""
 
     def __repr__(self) -> str:
         return f"<Batch {len(self._outcomes)}/{len(self._tasks)} ended, {len(self._busy)} in work>"
 
     def stop(self) -> None:
-        """Begin no file more; the second time, give up. Returns at once."""
+        """Begin no file more; the second time, drop those in work too. Returns at once."""
         self._queue.put(self._stop)
-
-    def give_up(self) -> None:
-        """Drop the files in work, too. Returns at once."""
-        self._queue.put(self._drop_all)
 
     def run(self) -> list[Outcome]:
         """What became of each task, in their order."""
@@ -166,7 +162,7 @@ class Batch:
             task = self._tasks[number]
             how: How = "written" if reuse.record.name == task.name else "reused"
             self._end(number, done_before(task, found, "before" if reuse.whole else how))
-        elif isinstance(found, MalformedEventError | OSError | OutputError) and not full(found):
+        elif isinstance(found, MalformedEventError | OSError) and not is_last(found):
             path = self._tasks[number].path
             logger.warning("%s is looked at again, for what was there could not be used: %s", path, found)
             if records.named(reuse.record.name) == reuse.record:  # it may have been made anew meanwhile
@@ -196,7 +192,7 @@ class Batch:
             self._release(number)
         elif best.record is None or best.made is None:
             self._end(number, self._outcome(number, best, "failed"))
-        elif (standing := self._lost_less(best.record)) is not None:
+        elif (standing := self._folder.records.better_than(best.record)) is not None:
             self._folder.drop(best.made)
             outcome = self._outcome(number, best, standing.quality)
             self._end(number, replace(outcome, how="captioned", record=standing))
@@ -211,14 +207,6 @@ class Batch:
         if worse is not None and worse.made is not None:
             self._folder.drop(worse.made)
         return best
-
-    def _lost_less(self, new: Record) -> Record | None:
-        """The set of that content by those settings that stands in the place of ``new`` and lost less."""
-        before = self._folder.records.named(new.name)
-        if before is None or (before.sha256, before.fingerprint) != (new.sha256, new.fingerprint):
-            return None
-        less = (new.audio_s, -new.failures) < (before.audio_s, -before.failures)
-        return before if less else None
 
     def _committed(self, number: int, found: BaseException | None, *, best: Attempt, record: Record) -> None:
         if isinstance(found, BaseException):
@@ -244,8 +232,8 @@ class Batch:
         """Results could not be made, or not be put into their place: trying again is of no use."""
         if isinstance(error, GivenUpError):
             self._release(number)
-        elif full(error):
-            self.fatal = self.fatal or no_room(error, self._folder.path)
+        elif is_last(error):
+            self.fatal = self.fatal or last_word(error, self._folder.path)
             self._drop_all()
         else:
             self._end(number, self._outcome(number, failed(error), "failed"))

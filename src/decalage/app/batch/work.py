@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from decalage.app.compose import ModelBlueprint, open_source, start_event, strea
 from decalage.app.session import Session, failures
 from decalage.app.settings import Settings
 from decalage.config import StreamOptions
-from decalage.errors import DecalageError, OutputError, UsageError, one_line
+from decalage.errors import DecalageError, OutputError, StrandedError, UsageError, one_line
 from decalage.events import Event, Settled, Start, Summary
 from decalage.runtimes.local import LocalRuntime
 from decalage.store.files import sha256
@@ -49,7 +50,10 @@ class Hearing(Protocol):
     """Captions files, several at a time."""
 
     def __call__(self, task: Task, made: Path, moved: Moved) -> Heard:
-        """All of ``task``, its outputs in the folder ``made``. Raises ``DecalageError``, ``OSError``."""
+        """All of ``task``, its outputs in the folder ``made``. Raises ``DecalageError``, ``OSError``.
+
+        ``StrandedError``: nothing more can be captioned.
+        """
         ...
 
 
@@ -68,9 +72,9 @@ class Attempt:
     wall_s: float = 0.0
 
     @property
-    def rank(self) -> tuple[bool, float, int]:
+    def rank(self) -> tuple[float, int]:
         """The lower the better: results at all, of more of the sound, with less that failed."""
-        return self.record is None, -(self.record.audio_s if self.record else 0.0), len(self.lost)
+        return (inf, 0) if self.record is None else self.record.rank
 
 
 class RuntimeHearing:
@@ -85,8 +89,11 @@ class RuntimeHearing:
 
     def __call__(self, task: Task, made: Path, moved: Moved) -> Heard:
         options, blueprint = self._ways[task.settings]
-        start = start_event(task.settings, blueprint, str(task.path))
-        return hear(self._runtime, task, made, moved, options=options, start=start)
+        start = start_event(task.settings, blueprint, str(task.path), self._runtime.options.workers)
+        heard = hear(self._runtime, task, made, moved, options=options, start=start)
+        if heard.lost and self._runtime.stranded is not None:
+            raise StrandedError(f"{self._runtime.stranded}; the same command goes on once there is one")
+        return heard
 
 
 def hear(
@@ -119,7 +126,7 @@ def hear(
 def attempt(task: Task, digest: str, made: Path, hearing: Hearing, moved: Moved) -> Attempt:
     """Caption ``task``, whose content is ``digest``. What went wrong is told in what is given.
 
-    Raises ``OutputError`` or ``OSError`` where nothing can be written any more.
+    Raises what ``is_last`` is true of.
     """
     began, clock = time.time(), time.monotonic()
     try:
@@ -128,7 +135,7 @@ def attempt(task: Task, digest: str, made: Path, hearing: Hearing, moved: Moved)
         damaged = heard.summary.damaged
         broken = damaged is not None and (changed or not _of_content(damaged, task, digest))
     except Exception as error:  # a worker's edge: whatever it is ends this file alone
-        if full(error):
+        if is_last(error):
             raise
         return failed(error, time.monotonic() - clock)
     wall_s = time.monotonic() - clock
@@ -140,6 +147,8 @@ def attempt(task: Task, digest: str, made: Path, hearing: Hearing, moved: Moved)
     elif damaged is not None:
         quality = "damaged"
     why = "; ".join(filter(None, (damaged, heard.summary.breach, _counted(heard.lost)))) or None
+    if heard.lost and not heard.summary.captions:  # nothing of it is worth the place of what is there
+        return Attempt(error=why, lost=heard.lost, passing=True, wall_s=wall_s)
     record = make_record(task, digest, heard, quality=quality, error=why, began=began)
     return Attempt(
         made=made, record=record, error=why, lost=heard.lost, passing=quality == "incomplete", wall_s=wall_s
@@ -176,6 +185,7 @@ def make_record(
         captions=summary.captions,
         failures=summary.failures,
         rejected=summary.rejected,
+        lost=len(heard.lost),
         error=error,
         began=round(began, 3),
         ended=round(time.time(), 3),
@@ -184,17 +194,19 @@ def make_record(
     )
 
 
-def full(error: BaseException) -> bool:
-    """Whether ``error`` says that nothing can be written any more."""
+def is_last(error: BaseException) -> bool:
+    """Whether ``error`` says that nothing can be written, or captioned, any more."""
+    if isinstance(error, StrandedError):
+        return True
     cause = error.__cause__ if isinstance(error, OutputError) else error
     return isinstance(cause, OSError) and cause.errno in _FULL
 
 
-def no_room(error: BaseException, results: Path) -> OutputError:
-    """What to tell of ``error``, which is ``full``, while ``results`` were written."""
-    if isinstance(error, OutputError):
+def last_word(error: BaseException, results: Path) -> DecalageError:
+    """What to tell of ``error``, which ``is_last``, while ``results`` were written."""
+    if isinstance(error, DecalageError):
         return error
-    assert isinstance(error, OSError)  # noqa: S101 - or it would not be full
+    assert isinstance(error, OSError)  # noqa: S101 - or it would not be the last
     return refusal(results, error)
 
 

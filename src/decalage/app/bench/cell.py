@@ -42,7 +42,8 @@ def measured(audio: str, settings: Settings) -> Measured:
         stream = runtime.run(source, stream_options(settings, blueprint))
         neighbours = Neighbours()
         parts.look()  # capture may be over before the first event
-        for event in Session(runtime, stream, start_event(settings, blueprint, audio)):
+        start = start_event(settings, blueprint, audio, runtime.options.workers)
+        for event in Session(runtime, stream, start):
             parts.look()
             if isinstance(event, Settled):
                 settled.append(event)

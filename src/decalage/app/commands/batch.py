@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -12,6 +13,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from decalage.app.batch import afresh
 from decalage.app.batch.entries import Entry, gather
 from decalage.app.batch.folder import ResultFolder
 from decalage.app.batch.foresee import foresee, lines
@@ -19,7 +21,6 @@ from decalage.app.batch.lists import read_list
 from decalage.app.batch.outcome import Outcome
 from decalage.app.batch.plan import Forms, Task, asked, find_reuse, make_tasks
 from decalage.app.batch.probe import Looked, probe
-from decalage.app.batch.record import Records
 from decalage.app.batch.report import make_report
 from decalage.app.batch.run import Ended, caption_all
 from decalage.app.batch.runner import MOST_STREAMS, done_before, is_of
@@ -86,7 +87,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: Any) -> 
 
 @click.command(
     epilog="Exit codes: 0 all done; 1 something failed or is damaged, each told; 2 bad usage; 3 something is "
-    "not installed; 130 Ctrl-C: the same command goes on from there."
+    "not installed; 130 stopped with files left: the same command goes on from there."
 )
 @click.argument("given", metavar="[FILES]...", nargs=-1)
 @click.option(
@@ -154,6 +155,7 @@ def batch(*, verbose: int, **chosen: Any) -> int:
     wanted = _Asked(**{field.name: chosen.pop(field.name) for field in fields(_Asked)})
     forms = wanted.written.forms
     settings = Settings(**chosen, words=tells_words("txt", [f"captions.{form}" for form in forms]))
+    settings.runtime_options()  # before anything is looked at or made
     if settings.pace != "max":
         raise UsageError(
             "batch works at full speed; at speaking pace: decalage translate FILE --pace realtime"
@@ -184,7 +186,7 @@ def _foretell(entries: Sequence[Entry], ways: Sequence[Settings], settings: Sett
     folder.read()
     tasks = _tasks(entries, settings, wanted, folder)
     if wanted.again:
-        folder.records = Records()
+        folder.records.since = afresh.read(folder, tasks) or math.inf
     looked = _looked(tasks)
     known = {task.name: task for task in (*looked.tasks, *looked.lacking)}
     foreseen = foresee([known[task.name] for task in tasks if task.name in known], folder)
@@ -203,7 +205,7 @@ def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings,
     with ResultFolder(Path(wanted.results)) as folder:
         tasks = _tasks(entries, settings, wanted, folder)
         if wanted.again:
-            folder.records = Records()
+            folder.records.since = afresh.begin(folder, tasks)
         before = {task.name: done for task in tasks if (done := _done(task, folder)) is not None}
         looked = _looked([task for task in tasks if task.name not in before])
         outcomes = [*before.values(), *(_lacking(task) for task in looked.lacking)]
@@ -214,9 +216,12 @@ def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings,
             ended = caption_all(
                 looked.tasks, folder, settings, blueprints, streams=wanted.streams, retries=wanted.retries
             )
+        left = any(each.state == "left" for each in ended.outcomes)
+        if wanted.again and not left:
+            afresh.end(folder, tasks)
     places = {task.name: number for number, task in enumerate(tasks)}
     outcomes = sorted([*outcomes, *ended.outcomes], key=lambda each: places[each.task.name])
-    interrupted = ended.interrupted and any(each.state == "left" for each in outcomes)
+    interrupted = ended.interrupted and left
     report = make_report(
         outcomes,
         settings,

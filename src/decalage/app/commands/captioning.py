@@ -92,7 +92,7 @@ def _caption(
         stack.callback(source.stop)
         runtime = make_runtime(settings, blueprint, trace=trace)
         stack.callback(runtime.close)
-        start = start_event(settings, blueprint, source.name)
+        start = start_event(settings, blueprint, source.name, runtime.options.workers)
         heard, options = keeping.begin(source, start, stream_options(settings, blueprint))
         opened = _opened(settings, outputs, given, status)
         incomplete = Complaints(tell)

@@ -45,7 +45,8 @@ def heard(path: str, settings: Settings, tail_s: float) -> Measured:
     try:
         stream = runtime.run(source, stream_options(settings, blueprint))
         neighbours = Neighbours()
-        for event in Session(runtime, stream, start_event(settings, blueprint, path)):
+        start = start_event(settings, blueprint, path, runtime.options.workers)
+        for event in Session(runtime, stream, start):
             if isinstance(event, Partial | Settled):
                 events.append({**as_json(event), "at": round(stream.now(), 4)})
             elif isinstance(event, Summary):

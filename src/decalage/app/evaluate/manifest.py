@@ -82,7 +82,7 @@ class Recording:
         """Which of ``targets``, primary languages, the translation is in."""
         if not self.translation or not self.translation_language:
             return None
-        language = _primary(self.translation_language)
+        language = primary_or_none(self.translation_language)
         return language if language in targets else None
 
 
@@ -113,6 +113,12 @@ def read_manifest(path: Path, source: str) -> list[Recording]:
 
 
 def _lines(path: Path, text: str) -> Iterator[Recording]:
+    for place, row in json_rows(path, text):
+        yield _Row(row, place).recording()
+
+
+def json_rows(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each object of ``text``, JSON lines, with its place. Raises ``InputError``."""
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -123,7 +129,7 @@ def _lines(path: Path, text: str) -> Iterator[Recording]:
             raise InputError(f"{place} is not JSON: {error}") from error
         if not isinstance(row, dict):
             raise InputError(f"{place} is not a JSON object")
-        yield _Row(row, place).recording()
+        yield place, row
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,7 @@ class _Row:
             id=name or f"{self.place}",
             place=self.place,
             path=path,
-            language=_primary(self.text("language")),
+            language=primary_or_none(self.text("language")),
             kind=self.text("kind") or "",
             expect=self.text("expect") or "transcript",
             gold=self.text("transcript_quality") in (None, "gold"),
@@ -187,8 +193,8 @@ def _table(path: Path, text: str, source: str) -> Iterator[Recording]:
     """Each line once for each column that is a translation; an empty cell is none."""
     lines = text.splitlines()
     head = lines[0].split("\t") if lines else []
-    spoken = next((name for name in head if _primary(name) == source), None)
-    written = [name for name in head if name not in (spoken, "id", "doc") and _primary(name) is not None]
+    spoken = next((name for name in head if primary_or_none(name) == source), None)
+    written = [name for name in head if name not in (spoken, "id", "doc") and primary_or_none(name)]
     if spoken is None or not written:
         raise InputError(
             f"{path.name}, line 1 names the columns {', '.join(head) or 'not at all'}; "
@@ -224,7 +230,7 @@ def _tag(name: str) -> str:
     return f"{head.lower()}-{rest.upper()}" if rest else head.lower()
 
 
-def _primary(code: str | None) -> str | None:
+def primary_or_none(code: str | None) -> str | None:
     """The primary language; None for what is no language code (``mixed``, ``speaker``)."""
     try:
         return primary(code) if code else None

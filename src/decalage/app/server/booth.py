@@ -88,7 +88,7 @@ class Booth:
 
     def start_event(self, wish: Wish, given: str) -> Start:
         """The settings in force for a stream, as its first event; of a model's path only the name is told."""
-        start = start_event(self._settings(wish), self._blueprint, given)
+        start = start_event(self._settings(wish), self._blueprint, given, self.runtime.options.workers)
         return replace(start, model=Path(start.model).name)
 
     def open(self, options: StreamOptions) -> RuntimeStream:
