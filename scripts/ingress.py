@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -32,17 +33,17 @@ from scripts.evaluation import table
 _SOUND = bytes(3200)
 """0.1 s."""
 _GRACE_S = 5.0
-_DIRECT, _SERVED = 8901, 8902
+_START_S = 60.0
 _TOLD = "DECALAGE_INGRESS_TOLD"
 
 
-async def _session(socket: WebSocket) -> None:
+async def _session(session: WebSocket) -> None:
     """Answer each message; leave a mark when told of the end, however that is."""
-    await socket.accept()
+    await session.accept()
     try:
         while True:
-            await socket.receive_bytes()
-            await socket.send_text("heard")
+            await session.receive_bytes()
+            await session.send_text("heard")
     except WebSocketDisconnect:
         return
     finally:
@@ -52,30 +53,50 @@ async def _session(socket: WebSocket) -> None:
 application = Starlette(routes=[WebSocketRoute("/", _session)])
 
 
+def _free_port() -> int:
+    with socket.socket() as each:
+        each.bind(("127.0.0.1", 0))
+        return int(each.getsockname()[1])
+
+
+def _await_server(port: int) -> None:
+    """Return when somebody listens at ``port``. Raises ``TimeoutError``."""
+    until = time.monotonic() + _START_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.monotonic() >= until:
+                raise TimeoutError(f"nobody listens at port {port} after {_START_S:g} s") from None
+            time.sleep(0.05)
+        else:
+            return
+
+
 async def _times(port: int, messages: int) -> list[float]:
     """Seconds from each message to its answer."""
     taken = []
-    async with connect(f"ws://127.0.0.1:{port}/", open_timeout=60, ping_interval=None) as socket:
+    async with connect(f"ws://127.0.0.1:{port}/", open_timeout=60, ping_interval=None) as session:
         for _ in range(messages):
             began = time.monotonic()
-            await socket.send(_SOUND)
-            await socket.recv()
+            await session.send(_SOUND)
+            await session.recv()
             taken.append(time.monotonic() - began)
     return taken
 
 
 async def _when_it_ends(port: int, replace: Sequence[str]) -> tuple[float, str]:
     """Seconds from the replacement to the end of an open session, and how it ended."""
-    async with connect(f"ws://127.0.0.1:{port}/", open_timeout=60, ping_interval=None) as socket:
-        await socket.send(_SOUND)
-        await socket.recv()
+    async with connect(f"ws://127.0.0.1:{port}/", open_timeout=60, ping_interval=None) as session:
+        await session.send(_SOUND)
+        await session.recv()
         began = time.monotonic()
         replacing = await asyncio.create_subprocess_exec(*replace)
         try:
             async with asyncio.timeout(60 + _GRACE_S):
                 while True:
-                    await socket.send(_SOUND)
-                    await socket.recv()
+                    await session.send(_SOUND)
+                    await session.recv()
                     await asyncio.sleep(0.1)
         except ConnectionClosed as error:
             ended = "no close frame" if error.rcvd is None else f"close code {error.rcvd.code}"
@@ -86,8 +107,8 @@ async def _when_it_ends(port: int, replace: Sequence[str]) -> tuple[float, str]:
         return taken, ended
 
 
-def deploy(version: str) -> None:
-    """Run the application as a deployment of Ray Serve, in place of another version."""
+def deploy(version: str, port: int) -> None:
+    """Run the application as a deployment of Ray Serve at ``port``, in place of another version."""
     import ray  # noqa: PLC0415
     from ray import serve  # noqa: PLC0415
 
@@ -105,30 +126,30 @@ def deploy(version: str) -> None:
     class Session:
         """One replica."""
 
-    serve.start(http_options={"host": "127.0.0.1", "port": _SERVED})
+    serve.start(http_options={"host": "127.0.0.1", "port": port})
     serve.run(Session.bind())  # type: ignore[attr-defined]
 
 
 def _measure(messages: int) -> list[list[object]]:
     import ray  # noqa: PLC0415
 
-    mark = Path(os.environ[_TOLD])
-    direct = [sys.executable, "-m", "uvicorn", "scripts.ingress:application", "--port", str(_DIRECT)]
+    mark, straight_at, served_at = Path(os.environ[_TOLD]), _free_port(), _free_port()
+    direct = [sys.executable, "-m", "uvicorn", "scripts.ingress:application", "--port", str(straight_at)]
     server = subprocess.Popen([*direct, "--log-level", "error"])  # noqa: S603 - our own program
     try:
-        time.sleep(2)
-        straight = asyncio.run(_times(_DIRECT, messages))
+        _await_server(straight_at)
+        straight = asyncio.run(_times(straight_at, messages))
     finally:
         server.terminate()
         server.wait()
     mark.unlink(missing_ok=True)
     ray.init(logging_level="error")
-    deploy("one")
-    served = asyncio.run(_times(_SERVED, messages))
+    deploy("one", served_at)
+    served = asyncio.run(_times(served_at, messages))
     time.sleep(1)
     mark.unlink(missing_ok=True)
-    replacing = [sys.executable, "-m", "scripts.ingress", "--deploy", "two"]
-    taken, ended = asyncio.run(_when_it_ends(_SERVED, replacing))
+    replacing = [sys.executable, "-m", "scripts.ingress", "--deploy", "two", "--port", str(served_at)]
+    taken, ended = asyncio.run(_when_it_ends(served_at, replacing))
     time.sleep(1)
     told = "yes" if mark.exists() else "no"
     return [
@@ -148,9 +169,10 @@ def main() -> None:
     )
     parser.add_argument("--messages", type=int, default=400)
     parser.add_argument("--deploy", help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.deploy is not None:
-        deploy(given.deploy)
+        deploy(given.deploy, given.port)
         return
     with tempfile.TemporaryDirectory(prefix="decalage-ingress-") as folder:
         os.environ[_TOLD] = str(Path(folder) / "told")

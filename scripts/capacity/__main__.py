@@ -17,10 +17,9 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -128,7 +127,6 @@ def main() -> None:
     scripts = {False: whole, True: measure(SOUND, plain=whole)}
     plain = [room for room in measured["rooms"] if not room["partials"]]
     machine = machine_for(whole, plain, measured["machine"]["cores"])
-    machine = replace(machine, pair_cost=mean(script.pair_cost for script in scripts.values()))
     for partials, script in scripts.items():
         rooms = [room for room in measured["rooms"] if room["partials"] is partials]
         compared = [Compared(room, simulate(script, room["sessions"], machine)) for room in rooms]

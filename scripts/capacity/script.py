@@ -179,6 +179,8 @@ def measure(sound: str, *, plain: Script | None) -> Script:
     finally:
         runtime.close()
     cuts = [(at, _silent(cut) if isinstance(cut, Utterance) else cut) for at, cut in log.cuts]
+    heard = [utterance for utterance, _ in log.asr]
+    pair_cost = _pair_cost(blueprint, options.recognizer, heard) if plain is None else plain.pair_cost
     return Script(
         cuts=cuts,
         samples=stream.statistics().samples_in,
@@ -187,7 +189,7 @@ def measure(sound: str, *, plain: Script | None) -> Script:
         mt_s=log.mt["s"] / log.translated_s,
         plain=plain,
         shown=shown / max(1, sum(not utterance.final for utterance, _ in log.asr)),
-        pair_cost=_pair_cost(blueprint, options.recognizer, [utterance for utterance, _ in log.asr]),
+        pair_cost=pair_cost,
     )
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,6 +71,17 @@ def test_the_cluster_of_machines_starts_alike_on_all_and_wants_a_token() -> None
         assert token in made["file_mounts"]
         assert "RAY_USAGE_STATS_ENABLED=0" in start
         assert "RAY_worker_niceness=0" in start
+
+
+@pytest.mark.real
+def test_what_sets_a_machine_up_prepares_its_models(tmp_path: Path) -> None:
+    (command,) = [each for each in cluster()["setup_commands"] if "decalage translate" in each]
+    here = command.replace("/opt/decalage/venv/bin/decalage", f"{sys.executable} -m decalage")
+    assert here != command
+    environment = {**os.environ, "DECALAGE_CACHE": str(tmp_path)}
+    done = subprocess.run(["sh", "-c", here], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert list(tmp_path.glob("models/int8-base*"))
 
 
 def test_the_cluster_of_machines_is_marked_as_not_run() -> None:
