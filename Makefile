@@ -8,6 +8,7 @@ BUILD := build
 AUDIT := $(BUILD)/audit/bin/pip-audit
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+RAY_STAMP := $(VENV)/.installed-ray
 ALL_STAMP := $(VENV)/.installed-all
 
 .PHONY: help setup check test cluster demo trials audit picture lock clean
@@ -28,6 +29,10 @@ $(DEV_STAMP): $(RUN_STAMP)
 	$(PIP) install --constraint constraints.txt --editable '.[models,server,dev]'
 	@touch $@
 
+$(RAY_STAMP): $(DEV_STAMP)
+	$(PIP) install --constraint constraints.txt --editable '.[models,server,dev,ray]'
+	@touch $@
+
 $(ALL_STAMP): $(DEV_STAMP)
 	$(PIP) install --constraint constraints.txt --editable '.[models,server,dev,compare,fuzz,ray]'
 	@touch $@
@@ -40,10 +45,10 @@ check: $(DEV_STAMP) ## style, types, licences, pins
 	$(BIN)/mypy
 	$(BIN)/python -m scripts.licences
 
-test: $(DEV_STAMP) ## all tests
+test: $(DEV_STAMP) ## all tests but those that start a Ray cluster
 	$(BIN)/python -m pytest
 
-cluster: $(ALL_STAMP) ## the tests that start a Ray cluster
+cluster: $(RAY_STAMP) ## the tests that start a Ray cluster
 	$(BIN)/python -m pytest -m ray
 
 demo: $(RUN_STAMP) ## a minute of English speech as Portuguese captions, at speaking pace
