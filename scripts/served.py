@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from decalage.audio import SAMPLE_RATE
 FRAME = SAMPLE_RATE // 10
 """Samples of one frame: a tenth of a second."""
 _START_LIMIT_S = 60.0
+_LINES = 1000
 
 
 @dataclass
@@ -31,6 +33,8 @@ class Server:
     url: str
     """ws://127.0.0.1:PORT"""
     process: psutil.Process
+    told: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
+    """The newest lines of its standard error, from when it was ready."""
 
     @property
     def cpu_s(self) -> float:
@@ -61,9 +65,10 @@ def serving(*options: str) -> Iterator[Server]:
         try:
             port = _port(process)
             guard.cancel()
+            server = Server(f"ws://127.0.0.1:{port}", psutil.Process(process.pid))
             # Nobody else empties the pipe, and a full one would stop the server.
-            threading.Thread(target=_drain, args=(process,), daemon=True).start()
-            yield Server(f"ws://127.0.0.1:{port}", psutil.Process(process.pid))
+            threading.Thread(target=_drain, args=(process, server.told), daemon=True).start()
+            yield server
         finally:
             guard.cancel()
             process.terminate()
@@ -82,10 +87,11 @@ def _port(process: subprocess.Popen[str]) -> int:
     raise RuntimeError(f"the server did not start:\n{''.join(told)}")
 
 
-def _drain(process: subprocess.Popen[str]) -> None:
+def _drain(process: subprocess.Popen[str], told: deque[str]) -> None:
     assert process.stderr is not None  # noqa: S101
     with suppress(ValueError):  # closed at the end
         for line in process.stderr:
+            told.append(line)
             if "ERROR" in line:
                 sys.stderr.write(line)
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,13 +25,11 @@ from decalage.app.batch.outcome import Outcome
 from decalage.app.batch.plan import Task
 from decalage.app.batch.record import Record
 from decalage.app.batch.run import Ended, streams_for
-from decalage.app.batch.runner import Batch
 from decalage.app.batch.screen import Bars
 from decalage.app.batch.standing import Standing
 from decalage.app.cli import main
 from decalage.testing.clock import ManualClock
-from decalage.testing.engines import FakeBlueprint, FakeRecognizer
-from tests.app.batch_kit import Noted, hearing, record_of, recording, standing_files
+from tests.app.batch_kit import record_of, recording, standing_files
 from tests.app.test_batch_plan import outcome, task_of
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -148,88 +147,6 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, ended: Callable[[Task], Outcome
 
     monkeypatch.setattr("decalage.app.commands.batch.caption_all", caption_all)
     monkeypatch.setattr("decalage.app.commands.batch.make_blueprint", lambda _: None)
-
-
-class Fakes:
-    """Batches whose files the fakes hear, one at a time."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.heard: list[str] = []
-        self.stop_at = ""
-        """With this file a person interrupts."""
-        monkeypatch.setattr("decalage.app.commands.batch.caption_all", self.caption_all)
-        monkeypatch.setattr("decalage.app.commands.batch.make_blueprint", lambda _: None)
-
-    def caption_all(self, tasks: Sequence[Task], folder: ResultFolder, *_: object, **__: object) -> Ended:
-        with hearing() as fakes:
-            batch = Batch(tasks, folder, fakes, Noted(), streams=lambda: 1)
-
-            def note(task: Task, _time: int) -> None:
-                self.heard.append(task.path.name)
-                if task.path.name == self.stop_at:
-                    batch.stop()
-
-            fakes.before = note
-            outcomes = batch.run()
-        return Ended(outcomes, 1.0, interrupted=bool(self.stop_at))
-
-
-def test_again_that_was_interrupted_goes_on_from_there(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in "abc":
-        recording(tmp_path / "in" / f"{name}.wav", ord(name))
-    fakes = Fakes(monkeypatch)
-    plain = (tmp_path / "in", "-o", tmp_path / "out", "--model", "none-of-these")
-    assert told(capsys, *plain)[0] == 0
-    dry, again = (*plain, "--again", "--dry-run"), (*plain, "--again")
-    assert [line.split()[0] for line in told(capsys, *dry)[1].splitlines()[:3]] == ["again"] * 3
-    assert "as before" in told(capsys, *dry)[1].splitlines()[-1]
-    fakes.heard, fakes.stop_at = [], "b.wav"
-    code, _, error = told(capsys, *again)
-    assert (code, fakes.heard) == (130, ["a.wav", "b.wav"])
-    assert "1 left: the same command goes on" in error
-    due = told(capsys, *dry)[1].splitlines()
-    assert [line.split()[0] for line in due[:3]] == ["done", "done", "again"]
-    fakes.heard, fakes.stop_at = [], ""
-    assert told(capsys, *again)[0] == 0
-    assert fakes.heard == ["c.wav"]
-    assert told(capsys, *again)[0] == 0
-    assert fakes.heard == ["c.wav", "a.wav", "b.wav", "c.wav"]
-    assert not (tmp_path / "out" / ".decalage" / "again.json").exists()
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"a": "soon"}', "[" * 100_000, "\udc80"], ids=repr)
-def test_a_note_of_what_is_made_again_that_cannot_be_read_is_none(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
-) -> None:
-    recording(tmp_path / "in" / "a.wav", 1)
-    (tmp_path / "out" / ".decalage").mkdir(parents=True)
-    (tmp_path / "out" / ".decalage" / "again.json").write_bytes(text.encode("utf-8", "surrogateescape"))
-    fakes = Fakes(monkeypatch)
-    plain = (tmp_path / "in", "-o", tmp_path / "out", "--model", "none-of-these")
-    assert told(capsys, *plain, "--again", "--dry-run")[1].startswith("new ")
-    assert told(capsys, *plain, "--again")[0] == 0
-    assert fakes.heard == ["a.wav"]
-
-
-def test_again_keeps_what_is_better_than_what_comes_of_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    recording(tmp_path / "in" / "a.wav", 1)
-    fakes = Fakes(monkeypatch)
-    plain = (tmp_path / "in", "-o", tmp_path / "out", "--model", "none-of-these")
-    assert told(capsys, *plain)[0] == 0
-    before = standing_files(tmp_path / "out")
-    monkeypatch.setattr("tests.app.batch_kit.FakeBlueprint", deaf)
-    assert told(capsys, *plain, "--again", "--retries", "0")[0] == 1
-    assert fakes.heard == ["a.wav", "a.wav", "a.wav"]
-    assert standing_files(tmp_path / "out") == before
-
-
-def deaf() -> FakeBlueprint:
-    """Fakes that fail."""
-    return FakeBlueprint(FakeRecognizer(failing={1}))
 
 
 def test_an_interrupt_that_leaves_files_says_that_the_same_command_goes_on(
@@ -470,6 +387,28 @@ def test_an_interrupted_batch_leaves_whole_results_and_the_next_one_repeats_none
     assert totals["before"] + totals["captioned"] == 4
     assert len({content for name, content in standing_files(out).items() if name.endswith(".txt")}) == 1
     assert list((out / ".decalage" / "work").iterdir()) == []
+
+
+@pytest.mark.real
+@pytest.mark.skipif(os.name != "posix", reason="a terminal of Unix")
+def test_a_terminal_that_is_closed_ends_the_batch_with_its_report(recordings: Path, tmp_path: Path) -> None:
+    mine, theirs = os.openpty()
+    command = [sys.executable, "-m", "decalage", "batch", str(recordings), "-o", str(tmp_path / "out")]
+    command += ["--streams", "2", "--workers", "1", "--report", str(tmp_path / "r.json"), *FIRST]
+    with subprocess.Popen(command, stderr=theirs, stdout=theirs, stdin=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while b"[1/" not in shown:
+            shown += os.read(mine, 10_000)
+        os.close(mine)
+        process.send_signal(signal.SIGHUP)
+        process.wait(60)
+    report = json.loads((tmp_path / "r.json").read_text("utf-8"))
+    states = Counter(each["state"] for each in report["files"])
+    assert process.returncode == (130 if states["left"] else 0)
+    assert states["done"] >= 2, "the one that had ended, and what was in work"
+    assert states["done"] + states["left"] == 4
+    assert len(records(tmp_path / "out")) == states["done"]
 
 
 @pytest.mark.real

@@ -213,7 +213,7 @@ def test_a_plain_list_is_a_path_a_line(tmp_path: Path) -> None:
         ("m.jsonl", '{"path": "a.wav", "name": 7}', r"m\.jsonl, line 1: name is 7, not text"),
         ("m.jsonl", '{"path": "a.wav", "to": ["pt", 7]}', "line 1: to is"),
         ("m.jsonl", '{"path": "a.wav"', "line 1 is not JSON"),
-        ("m.jsonl", '{"file": "a.wav"}', "line 1 has no path"),
+        ("m.jsonl", '{"file": "a.wav", "transcript": "a"}', "line 1 has no path"),
         ("m.jsonl", '{"path": "a.wav", "language": 7}', "line 1: language is 7, not text"),
         ("m.jsonl", '{"path": "\\ud83d.wav"}', "half a letter"),
         ("m.jsonl", '{"path": "a.wav", "name": "../b"}', "no name inside the folder"),

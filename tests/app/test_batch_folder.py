@@ -228,10 +228,6 @@ def test_records_are_found_by_name_and_content() -> None:
     assert records.named("week/talk") == NEW
     assert records.alike("a" * 64, "f" * 32) == [record_of("other")]
     assert records.alike("b" * 64, "f" * 32) == [NEW]
-    records.since = NEW.began
-    assert records.alike("b" * 64, "f" * 32) == [NEW]
-    records.since = NEW.began + 0.001
-    assert records.alike("b" * 64, "f" * 32) == []
     records.remove("week/talk")
     assert records.alike("b" * 64, "f" * 32) == []
     assert records.named("week/talk") is None

@@ -162,10 +162,10 @@ def test_what_a_cluster_loads_is_not_counted_here_and_counted_on_each_node(
 ) -> None:
     settings = Settings(runtime="ray", workers=40, address="auto")
     check_memory(settings, model, replace(SMALL_MACHINE, free_bytes=0))
-    monkeypatch.setattr("decalage.app.compose.look", lambda: replace(SMALL_MACHINE, free_bytes=2 * GB))
+    monkeypatch.setattr("decalage.app.compose.look", lambda: SMALL_MACHINE)
     there = ModelBlueprint(model, None, {}, 1, "cpu", "auto")
     _check_node(settings, there, 1)
-    with pytest.raises(UsageError, match=r"ray with 40 workers of base would need .* 2\.0 GB are free"):
+    with pytest.raises(UsageError, match=r"a node with 40 workers of base would need .* 1\.0 GB are free"):
         _check_node(settings, there, 40)
     _check_node(replace(settings, address=None), there, 40)
 

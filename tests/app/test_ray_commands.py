@@ -63,20 +63,20 @@ def test_a_server_on_two_nodes_of_which_one_dies_loses_no_sentence(
     address, kill = nodes
     sound, config = pcm16(decode(ASK_NOT)), {"from": "en", "to": "pt"}
 
-    async def both(url: str) -> list[Heard]:
-        begun = asyncio.Event()
-        one = asyncio.create_task(speak(url, sound, Heard(), config, ready=begun))
-        await begun.wait()
-        other = asyncio.create_task(speak(url, sound, Heard(), config))
-        await asyncio.sleep(4)
+    async def all_of(url: str) -> list[Heard]:
+        heard = [Heard() for _ in range(4)]  # more than one node does at a time
+        speaking = [asyncio.create_task(speak(url, sound, each, config)) for each in heard]
+        while not all(each.of("caption") for each in heard):
+            await asyncio.sleep(0.05)
         await asyncio.to_thread(kill)
-        return [await one, await other]
+        return list(await asyncio.gather(*speaking))
 
     ray = ("--runtime", "ray", "--address", address, "--workers", "1")
     with serving("--offline", *ray) as running:
-        for heard in asyncio.run(both(running.url)):
+        for heard in asyncio.run(all_of(running.url)):
             assert heard.settled == list(range(len(heard.settled)))
             assert not heard.of("failure")
             said = " ".join(body["text"]["en"] for _, body in heard.of("caption"))
             assert "ask what you can do for your country" in said.lower()
             assert heard.of("closed")[-1][1]["flushed"] is True
+    assert any("worker replaced" in line for line in running.told)

@@ -174,6 +174,25 @@ def test_who_has_lost_an_actor_goes_first_and_elsewhere_if_it_can() -> None:
         alone.leave()
 
 
+def test_a_lost_actor_is_gone_before_there_is_another() -> None:
+    alive: list[int] = []
+
+    class Counting(StandIns):
+        def hire(self, node: Node) -> StandIn:
+            alive.append(sum(not actor.killed.is_set() for actor in self.hired))
+            return super().hire(node)
+
+    crew = Counting()
+    with fleet_of(crew, node("a")) as fleet:
+        holder = Holder(fleet)
+        assert holder.where == "a"
+        assert holder.turn is not None
+        fleet.lost(holder.turn, "it hung")
+        holder.leave()
+        assert_no_starts()
+    assert alive == [0, 0]
+
+
 def test_a_lost_actor_is_replaced_once_however_many_lost_it() -> None:
     crew = StandIns()
     with fleet_of(crew, node("a", 2)) as fleet:
@@ -258,15 +277,20 @@ def test_a_node_that_was_left_out_is_tried_again_after_minutes() -> None:
         assert len(crew.hired) == 4
 
 
-def test_who_works_no_more_is_told_while_nobody_is_coming() -> None:
-    crew = StandIns(errors={"b": [OSError("no model")]})
-    with fleet_of(crew, node("a"), node("b")) as fleet:
-        assert fleet.stranded is None
+def test_that_no_node_is_left_is_told_once_one_was_waited_for_in_vain() -> None:
+    clock, crew = ManualClock(), StandIns(errors={"b": [OSError("no model")]})
+    with fleet_of(crew, node("a"), node("b"), clock=clock) as fleet:
         fleet.attend([node("b")])
-        assert fleet.stranded == "no node is left for work (b: OSError: no model)"
+        assert fleet.stranded is None
+        lost = Holder(fleet)
+        clock.until_waiting(1)
+        assert fleet.stranded is None
+        clock.advance(DESERTED_S)
+        assert lost.has.wait(30)
+        assert fleet.stranded == str(lost.error) == "no node is left for work (b: OSError: no model)"
+        lost.leave()
         fleet.attend([node("b"), node("c")])
         assert fleet.stranded is None
-    assert fleet.stranded is None, "it was closed, which is nothing of the nodes"
 
 
 def test_fewer_seats_are_told_as_more_are() -> None:

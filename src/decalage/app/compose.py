@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from decalage.app.directions import Directions, find_directions
 from decalage.app.machine import Machine, has_gpu, look
-from decalage.app.memory import check_memory
+from decalage.app.memory import check_memory, check_node
 from decalage.app.nodes import NodeBlueprint
 from decalage.app.settings import AUTO, Settings
 from decalage.clock import SystemClock
@@ -195,11 +195,10 @@ def _found_again(settings: Settings, engine: Engine, pairs: Sequence[tuple[str, 
 
 
 def _check_node(settings: Settings, blueprint: ModelBlueprint, workers: int) -> None:
-    """``check_memory`` where a cluster of other machines works; this program's own was asked before."""
+    """``check_node`` where a cluster of other machines works; this program's own was asked before."""
     if settings.address is not None:
-        own = replace(settings, address=None, workers=workers)
-        folders = blueprint.directions.values()
-        check_memory(own, blueprint.recognizer_path, look(), folders, blueprint.fallback_path)
+        own = replace(settings, workers=workers)
+        check_node(own, blueprint.recognizer_path, look(), blueprint.fallback_path)
 
 
 def _heard_by(model: str, source: str, *, offline: bool) -> tuple[Path, Sequence[str]]:

@@ -122,12 +122,26 @@ def check_memory(
     if settings.device == "cuda" or settings.address is not None:
         return
     plan = Plan.of(settings, model, translators, fallback)
+    _refuse_unless_fit(plan, plan.runtime, settings.model, machine)
+
+
+def check_node(settings: Settings, model: Path, machine: Machine, fallback: Path | None = None) -> None:
+    """Refuse a recognizer that a node of a cluster has no memory for; Ray itself and translators are there.
+
+    Raises ``UsageError`` as ``check_memory``.
+    """
+    if settings.device != "cuda":
+        plan = replace(Plan.of(settings, model, (), fallback), runtime="pipeline", directions=0)
+        _refuse_unless_fit(plan, "a node", settings.model, machine)
+
+
+def _refuse_unless_fit(plan: Plan, what: str, model: str, machine: Machine) -> None:
     if _fits(plan, machine.free_bytes):
         return
     workers = "1 worker" if plan.workers == 1 else f"{plan.workers} workers"
     raise UsageError(
-        f"{plan.runtime} with {workers} of {settings.model} would need {gigabytes(needed_bytes(plan))}, "
-        f"{gigabytes(machine.free_bytes)} are free; {_instead(plan, settings.model, machine.free_bytes)}"
+        f"{what} with {workers} of {model} would need {gigabytes(needed_bytes(plan))}, "
+        f"{gigabytes(machine.free_bytes)} are free; {_instead(plan, model, machine.free_bytes)}"
     )
 
 

@@ -8,8 +8,8 @@
 
 An actor answers as many calls at a time as it has seats, over one set of weights, so no node holds more
 calls than that and none waits at a node. One that is gone is replaced on its node; with the node, its
-seats are gone until it, or another, joins. A node where it cannot be made is left out, and tried again
-after some minutes.
+seats are gone until it, or another, joins. A node of a cluster where it cannot be made is left out, and
+tried again after some minutes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Fleet:
     """Posts, and turns on them. Every method may be called from any thread."""
 
     def __init__(self, crew: Crew, *, clock: Clock, ready: Callable[[], None]) -> None:
-        """``ready()`` is called, on any thread, when there may be more or fewer seats."""
+        """``ready()`` is called, on any thread, when there may be more seats, or fewer nodes."""
         self._crew = crew
         self._clock = clock
         self._ready = ready
@@ -53,6 +53,7 @@ class Fleet:
         self._waiting = 0
         # Since when calls wait with nobody ready; true: nobody is coming either.
         self._unready: tuple[bool, float] | None = None
+        self._stranded: str | None = None
         self._closed = False
         self._threads: list[threading.Thread] = []
 
@@ -85,9 +86,9 @@ class Fleet:
 
     @property
     def stranded(self) -> str | None:
-        """Why nobody will work for this stage any more, as far as is known; None: somebody will."""
+        """Why calls fail at once: with no node left, one was waited for in vain; None: they do not."""
         with self._condition:
-            return self._told(hopeless=True) if self._hopeless() and not self._closed else None
+            return self._stranded
 
     def attend(self, nodes: Sequence[Node]) -> None:
         """These are the nodes now: have an actor on each, forget those of the others."""
@@ -113,7 +114,7 @@ class Fleet:
         for post in left:
             for actor in filter(None, (post.actor, post.coming)):
                 actor.kill("its node left the cluster")
-        if left:
+        if left and not self._closed:
             self._ready()
 
     def begun(self) -> None:
@@ -180,7 +181,9 @@ class Fleet:
             self._unready = hopeless, now
         until = self._unready[1] + (DESERTED_S if hopeless else START_LIMIT_S)
         if now >= until:
-            raise WorkerLostError(self._told(hopeless=hopeless))
+            told = self._told(hopeless=hopeless)
+            self._stranded = told if hopeless else None
+            raise WorkerLostError(told)
         self._clock.wait(self._condition, until)
 
     def _told(self, *, hopeless: bool) -> str:
@@ -194,10 +197,11 @@ class Fleet:
             if turn.post.actor is not turn.actor:
                 return False
             turn.post.actor = None
+        turn.actor.kill(why)  # before there is another: its node may have memory for one
+        with self._condition:
             if not turn.post.gone and not self._closed:
                 self._begin(turn.post)
             self._condition.notify_all()
-        turn.actor.kill(why)
         return True
 
     def answered(self, turn: Turn) -> None:
@@ -233,6 +237,7 @@ class Fleet:
 
     def _begin(self, post: Post) -> None:
         """Make an actor for ``post`` on a thread of its own; the condition is held."""
+        self._stranded = None
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         thread = threading.Thread(
             target=self._start, args=(post,), name=f"ray-{self._crew.stage}-{post.number}", daemon=True
@@ -282,9 +287,10 @@ class Fleet:
             self._condition.notify_all()
         if not wanted and actor is not None:
             actor.kill("closed")
-        if error is not None and not (self._closed or post.gone):
+        if self._closed or post.gone:
+            return
+        if error is not None:
             left = isinstance(error, WorkerLostError) and not error.begun  # the node: who watches them tells
             level = logging.INFO if left else logging.WARNING
             logger.log(level, "%s is left out for now: %s", post.node.host, one_line(reason(error)))
-        if wanted or error is not None:
-            self._ready()
+        self._ready()

@@ -146,6 +146,7 @@ class RayRuntime(StagedRuntime):
             fleet.attend(nodes)
         for fleet in self._fleets:
             fleet.begun()
+        self._resize()
         logger.info("%s: %d recognitions at a time", _described(nodes), self._recognizers.seats)
         if not connection.local:
             self._watch = threading.Thread(target=self._look, name="ray-nodes", daemon=True)

@@ -32,7 +32,8 @@ def read_list(path: Path) -> list[Entry]:
 def _manifest(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Its recordings; rows that are text alone, for an evaluation, are passed over."""
     for place, row in json_rows(path, text):
-        if row.get("path") is not None or not {"transcript", "text", "translation"} & row.keys():
+        alone = (row.get("transcript") or row.get("text")) and row.get("translation")
+        if row.get("path") is not None or not alone:
             language = primary_or_none(_text(place, row, "language"))
             yield place, {**row, "from": _text(place, row, "from") or language}
 

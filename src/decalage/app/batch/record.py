@@ -123,8 +123,8 @@ class Records:
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._by_name: dict[str, Record] = {}
         self._alike: dict[tuple[str, str], dict[str, Record]] = {}
-        self.since = 0.0
-        """Sets captioned before are known, and not good enough any more; seconds since 1970."""
+        self.since: Mapping[str, float] = {}
+        """Name of a set that is to be captioned again → what was captioned before is not good enough."""
         for record in records:
             self.add(record)
 
@@ -154,9 +154,8 @@ class Records:
         return self._by_name.get(name)
 
     def alike(self, sha256: str, fingerprint: str) -> list[Record]:
-        """Of the same content by the same settings, captioned ``since``."""
-        known = self._alike.get((sha256, fingerprint), {}).values()
-        return [record for record in known if record.began >= self.since]
+        """Of the same content by the same settings."""
+        return list(self._alike.get((sha256, fingerprint), {}).values())
 
     def better_than(self, new: Record) -> Record | None:
         """The set in the place of ``new``, of the same content by the same settings, that lost less."""

@@ -170,6 +170,7 @@ class Batch:
             self._waiting.appendleft(number)
             self._release(number)
         else:
+            records.remove(self._tasks[number].name)  # its files may be in part the new ones
             self._failed(number, found)
 
     def _caption(self, number: int) -> None:

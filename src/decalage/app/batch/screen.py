@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -19,7 +19,6 @@ from decalage.app.batch.outcome import Outcome
 from decalage.app.batch.plan import Task
 from decalage.app.batch.standing import Standing, length, line, printable, times, why
 from decalage.clock import SystemClock
-from decalage.sinks.console import PipeConsole
 
 _KINDS = {
     "captioned": "captioned",
@@ -31,6 +30,25 @@ _KINDS = {
 }
 """How a file ended, or in which state where it has no results → in words."""
 _ONE = {"written": "written from its events"}
+
+
+class Unread:
+    """A text file on which writing never fails: nobody may read it any more."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._file.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 class Shown(Watch, Protocol):
@@ -156,10 +174,10 @@ def _numbered(standing: Standing, outcome: Outcome) -> str:
 
 
 def _standard_error() -> Console:
-    return PipeConsole(file=io.StringIO() if sys.stderr is None else sys.stderr, highlight=False)
+    """Results do not depend on whether anybody reads it: bars of a terminal that was closed go nowhere."""
+    file: Any = io.StringIO() if sys.stderr is None else Unread(sys.stderr)
+    return Console(file=file, highlight=False)
 
 
 def _print(console: Console, told: str | Table) -> None:
-    """``told``, if anybody reads: results do not depend on that."""
-    with suppress(OSError):
-        console.print(told, markup=False, highlight=False, soft_wrap=isinstance(told, str))
+    console.print(told, markup=False, highlight=False, soft_wrap=isinstance(told, str))

@@ -91,8 +91,8 @@ class RuntimeHearing:
         options, blueprint = self._ways[task.settings]
         start = start_event(task.settings, blueprint, str(task.path), self._runtime.options.workers)
         heard = hear(self._runtime, task, made, moved, options=options, start=start)
-        if heard.lost and self._runtime.stranded is not None:
-            raise StrandedError(f"{self._runtime.stranded}; the same command goes on once there is one")
+        if heard.lost and (why := self._runtime.stranded) is not None:
+            raise StrandedError(f"{why}; the same command goes on once there is one")
         return heard
 
 
@@ -147,7 +147,9 @@ def attempt(task: Task, digest: str, made: Path, hearing: Hearing, moved: Moved)
     elif damaged is not None:
         quality = "damaged"
     why = "; ".join(filter(None, (damaged, heard.summary.breach, _counted(heard.lost)))) or None
-    if heard.lost and not heard.summary.captions:  # nothing of it is worth the place of what is there
+    if (
+        quality == "incomplete" and not heard.summary.captions
+    ):  # nothing of it is worth the place of what is there
         return Attempt(error=why, lost=heard.lost, passing=True, wall_s=wall_s)
     record = make_record(task, digest, heard, quality=quality, error=why, began=began)
     return Attempt(

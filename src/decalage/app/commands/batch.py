@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,21 +20,20 @@ from decalage.app.batch.foresee import foresee, lines
 from decalage.app.batch.lists import read_list
 from decalage.app.batch.outcome import Outcome
 from decalage.app.batch.plan import Forms, Task, asked, find_reuse, make_tasks
-from decalage.app.batch.probe import Looked, probe
 from decalage.app.batch.report import make_report
 from decalage.app.batch.run import Ended, caption_all
 from decalage.app.batch.runner import MOST_STREAMS, done_before, is_of
 from decalage.app.batch.screen import tell_end
-from decalage.app.batch.standing import printable
+from decalage.app.commands.batch_telling import look_at, tell, tell_left_out, write_report
 from decalage.app.commands.declared import declared_among, told
 from decalage.app.compose import make_blueprint
 from decalage.app.directions import find_directions
 from decalage.app.options import NamesType, config_option
 from decalage.app.outputs import WRITTEN, tells_words
 from decalage.app.settings import Settings, overcommitted, unheard_terms
-from decalage.errors import ModelMissingError, OutputError, UsageError
+from decalage.errors import ModelMissingError, UsageError
 from decalage.sinks.captions import Show
-from decalage.sinks.output import TextOutput, check_writable, write_whole
+from decalage.sinks.output import TextOutput, check_writable
 
 INTERRUPTED = 130
 _SHARED = (
@@ -181,13 +180,13 @@ def _foretell(entries: Sequence[Entry], ways: Sequence[Settings], settings: Sett
         try:
             find_directions(options.source, options.targets, hears_others=True)
         except ModelMissingError as error:
-            _tell(f"this is not here yet: {error}")
+            tell(f"this is not here yet: {error}")
     folder = ResultFolder(Path(wanted.results))
     folder.read()
     tasks = _tasks(entries, settings, wanted, folder)
     if wanted.again:
-        folder.records.since = afresh.read(folder, tasks) or math.inf
-    looked = _looked(tasks)
+        folder.records.since = _again(folder, tasks)
+    looked = look_at(tasks)
     known = {task.name: task for task in (*looked.tasks, *looked.lacking)}
     foreseen = foresee([known[task.name] for task in tasks if task.name in known], folder)
     if sys.stdout is not None:
@@ -200,17 +199,18 @@ def _foretell(entries: Sequence[Entry], ways: Sequence[Settings], settings: Sett
 def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings, wanted: _Asked) -> int:
     """Caption what is not done, tell what became of all, and give the exit code."""
     for caution in filter(None, (overcommitted(settings), unheard_terms(settings))):
-        _tell(caution)
+        tell(caution)
     blueprints = {each: make_blueprint(each) for each in ways}
     with ResultFolder(Path(wanted.results)) as folder:
         tasks = _tasks(entries, settings, wanted, folder)
         if wanted.again:
-            folder.records.since = afresh.begin(folder, tasks)
+            folder.records.since = _again(folder, tasks)
+            afresh.begin(folder, folder.records.since)
         before = {task.name: done for task in tasks if (done := _done(task, folder)) is not None}
-        looked = _looked([task for task in tasks if task.name not in before])
+        looked = look_at([task for task in tasks if task.name not in before])
         outcomes = [*before.values(), *(_lacking(task) for task in looked.lacking)]
         if before:
-            _tell(f"{len(before)} of {len(tasks) - len(looked.silent)} files were done before")
+            tell(f"{len(before)} of {len(tasks) - len(looked.silent)} files were done before")
         ended = Ended([])
         if looked.tasks:
             ended = caption_all(
@@ -218,7 +218,7 @@ def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings,
             )
         left = any(each.state == "left" for each in ended.outcomes)
         if wanted.again and not left:
-            afresh.end(folder, tasks)
+            afresh.end(folder, folder.records.since)
     places = {task.name: number for number, task in enumerate(tasks)}
     outcomes = sorted([*outcomes, *ended.outcomes], key=lambda each: places[each.task.name])
     interrupted = ended.interrupted and left
@@ -231,7 +231,7 @@ def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings,
         interrupted=interrupted,
     )
     tell_end(outcomes, ended.wall_s, folder.path)
-    unwritten = _write(wanted.report, json.dumps(report, ensure_ascii=False, indent=1))
+    unwritten = write_report(wanted.report, json.dumps(report, ensure_ascii=False, indent=1))
     if ended.fatal is not None:
         raise ended.fatal
     if interrupted:
@@ -244,8 +244,16 @@ def _tasks(entries: Sequence[Entry], settings: Settings, wanted: _Asked, folder:
     tasks = make_tasks(entries, settings, wanted.written, folder)
     paths = {task.path for task in tasks}
     own = [each.path for each in entries if each.named and each.path not in paths]
-    _tell_left_out(own, "they are results of a batch")
+    tell_left_out(own, "they are results of a batch")
     return tasks
+
+
+def _again(folder: ResultFolder, tasks: Sequence[Task]) -> Mapping[str, float]:
+    """Since when each of ``tasks`` has to have been captioned; that it is in the middle is told."""
+    since, before = afresh.since_when(folder, tasks)
+    if before is not None:
+        tell(f"--again of {time.strftime('%Y-%m-%d %H:%M', time.localtime(before))} goes on")
+    return since
 
 
 def _done(task: Task, folder: ResultFolder) -> Outcome | None:
@@ -259,42 +267,3 @@ def _done(task: Task, folder: ResultFolder) -> Outcome | None:
 def _lacking(task: Task) -> Outcome:
     """It cannot be read, as is known already."""
     return Outcome(task=task, state="failed", error=f"{task.path} {task.entry.lack}")
-
-
-def _looked(tasks: Sequence[Task]) -> Looked:
-    """What there is of ``tasks``; those left out are told."""
-    shown = sys.stderr is not None and sys.stderr.isatty() and len(tasks) > 200
-
-    def tell(number: int) -> None:
-        if shown and (number % 50 == 0 or number == len(tasks)):
-            end = "\n" if number == len(tasks) else ""
-            click.echo(f"\rlooking at {number} of {len(tasks)} files{end}", nl=False, err=True)
-
-    looked = probe(tasks, tell)
-    _tell_left_out(looked.silent, "there is no sound in them")
-    return looked
-
-
-def _tell_left_out(paths: Sequence[Path], why: str) -> None:
-    if paths:
-        some = ", ".join(printable(path.name) for path in paths[:3])
-        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-        _tell(f"left out, for {why}: {some}{more}")
-
-
-def _write(path: str | None, text: str) -> int:
-    """The exit code: 1 for a report that could not be written, which is told; the results are there."""
-    try:
-        if path not in (None, "-"):
-            write_whole(str(path), text + "\n")
-        elif path == "-" and sys.stdout is not None:
-            TextOutput(sys.stdout, "standard output").line(text)
-    except OutputError as error:
-        if error.exit_code:
-            _tell(str(error))
-            return 1
-    return 0
-
-
-def _tell(message: str) -> None:
-    click.echo(f"decalage: {message}", err=True)
