@@ -33,7 +33,7 @@ $(RAY_STAMP): $(DEV_STAMP)
 	$(PIP) install --constraint constraints.txt --editable '.[models,server,dev,ray]'
 	@touch $@
 
-$(ALL_STAMP): $(DEV_STAMP)
+$(ALL_STAMP): $(RAY_STAMP)
 	$(PIP) install --constraint constraints.txt --editable '.[models,server,dev,compare,fuzz,ray]'
 	@touch $@
 

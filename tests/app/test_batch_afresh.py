@@ -21,11 +21,15 @@ from tests.app.test_batch import told
 class Fakes:
     """Batches whose files the fakes hear, one at a time."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
+    ) -> None:
+        self.recordings, self.results = folder / "in", folder / "out"
         self.heard: list[str] = []
         self.failing: set[int] = set()
         self.stop_at = ""
         """With this file a person interrupts."""
+        self._capsys = capsys
         monkeypatch.setattr("decalage.app.commands.batch.caption_all", self.caption_all)
         monkeypatch.setattr("decalage.app.commands.batch.make_blueprint", lambda _: None)
 
@@ -42,93 +46,76 @@ class Fakes:
             outcomes = batch.run()
         return Ended(outcomes, 1.0, interrupted=bool(self.stop_at))
 
+    def told(self, *options: str, only: str = "", stop_at: str = "") -> tuple[int, str, str]:
+        """A batch of all recordings, or of some: its exit code, standard output and standard error."""
+        self.heard, self.stop_at = [], stop_at
+        given = [self.recordings / f"{name}.wav" for name in only] or [self.recordings]
+        return told(self._capsys, *given, "-o", self.results, "--model", "none-of-these", *options)
 
-def test_again_that_was_interrupted_goes_on_from_there(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Fakes:
+    made = Fakes(monkeypatch, capsys, tmp_path)
     for name in "abc":
-        recording(tmp_path / "in" / f"{name}.wav", ord(name))
-    fakes = Fakes(monkeypatch)
-    plain = (tmp_path / "in", "-o", tmp_path / "out", "--model", "none-of-these")
-    assert told(capsys, *plain)[0] == 0
-    dry, again = (*plain, "--again", "--dry-run"), (*plain, "--again")
-    assert [line.split()[0] for line in told(capsys, *dry)[1].splitlines()[:3]] == ["again"] * 3
-    assert "as before" in told(capsys, *dry)[1].splitlines()[-1]
-    fakes.heard, fakes.stop_at = [], "b.wav"
-    code, _, error = told(capsys, *again)
+        recording(made.recordings / f"{name}.wav", ord(name), ord(name) + 1000)
+    return made
+
+
+def due(dry_run: tuple[int, str, str]) -> list[str]:
+    """What is to be done of each of the three files."""
+    return [line.split()[0] for line in dry_run[1].splitlines()[:3]]
+
+
+def test_again_that_was_interrupted_goes_on_from_there(fakes: Fakes) -> None:
+    assert fakes.told()[0] == 0
+    dry_run = fakes.told("--again", "--dry-run")
+    assert due(dry_run) == ["again"] * 3
+    assert "as before" in dry_run[1].splitlines()[-1]
+    code, _, error = fakes.told("--again", stop_at="b.wav")
     assert (code, fakes.heard) == (130, ["a.wav", "b.wav"])
     assert "1 left: the same command goes on" in error
     assert "--again of" not in error
-    due = told(capsys, *dry)[1].splitlines()
-    assert [line.split()[0] for line in due[:3]] == ["done", "done", "again"]
-    fakes.heard, fakes.stop_at = [], ""
-    code, _, error = told(capsys, *again)
-    assert code == 0
+    assert due(fakes.told("--again", "--dry-run")) == ["done", "done", "again"]
+    code, _, error = fakes.told("--again")
+    assert (code, fakes.heard) == (0, ["c.wav"])
     assert f"decalage: --again of {time.strftime('%Y-')}" in error
-    assert fakes.heard == ["c.wav"]
-    assert told(capsys, *again)[0] == 0
-    assert fakes.heard == ["c.wav", "a.wav", "b.wav", "c.wav"]
-    assert not (tmp_path / "out" / ".decalage" / "again.json").exists()
+    assert fakes.told("--again")[0] == 0
+    assert fakes.heard == ["a.wav", "b.wav", "c.wav"]
+    assert not (fakes.results / ".decalage" / "again.json").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": "soon"}', '{"a": NaN}', "[" * 100_000, "\udc80"], ids=repr)
-def test_a_note_of_what_is_made_again_that_cannot_be_read_is_none(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
-) -> None:
-    recording(tmp_path / "in" / "a.wav", 1)
-    (tmp_path / "out" / ".decalage").mkdir(parents=True)
-    (tmp_path / "out" / ".decalage" / "again.json").write_bytes(text.encode("utf-8", "surrogateescape"))
-    fakes = Fakes(monkeypatch)
-    plain = (tmp_path / "in", "-o", tmp_path / "out", "--model", "none-of-these")
-    assert told(capsys, *plain, "--again", "--dry-run")[1].startswith("new ")
-    assert told(capsys, *plain, "--again")[0] == 0
-    assert fakes.heard == ["a.wav"]
+def test_a_note_of_what_is_made_again_that_cannot_be_read_is_none(fakes: Fakes, text: str) -> None:
+    own = fakes.results / ".decalage"
+    own.mkdir(parents=True)
+    (own / "again.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert due(fakes.told("--again", "--dry-run")) == ["new"] * 3
+    assert fakes.told("--again")[0] == 0
+    assert fakes.heard == ["a.wav", "b.wav", "c.wav"]
 
 
-def test_what_was_no_part_of_an_interrupted_again_is_made_anew_by_the_next(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in "abc":
-        recording(tmp_path / "in" / f"{name}.wav", ord(name))
-    fakes, out = Fakes(monkeypatch), ("-o", tmp_path / "out", "--model", "none-of-these", "--again")
-    a, b, c = (tmp_path / "in" / f"{name}.wav" for name in "abc")
-    fakes.stop_at = "a.wav"
-    assert told(capsys, a, b, *out)[0] == 130
-    fakes.stop_at = ""
-    assert told(capsys, c, *out[:-1])[0] == 0
-    fakes.heard = []
-    assert told(capsys, a, b, c, *out)[0] == 0
+def test_what_was_no_part_of_an_interrupted_again_is_made_anew_by_the_next(fakes: Fakes) -> None:
+    assert fakes.told("--again", only="ab", stop_at="a.wav")[0] == 130
+    assert fakes.told(only="c")[0] == 0
+    assert fakes.told("--again", only="abc")[0] == 0
     assert fakes.heard == ["b.wav", "c.wav"]
 
 
-def test_where_nothing_is_left_of_an_interrupted_again_it_begins_anew(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in "ab":
-        recording(tmp_path / "in" / f"{name}.wav", ord(name))
-    fakes, out = Fakes(monkeypatch), ("-o", tmp_path / "out", "--model", "none-of-these", "--again")
-    fakes.stop_at = "a.wav"
-    assert told(capsys, tmp_path / "in", *out)[0] == 130
-    fakes.heard, fakes.stop_at = [], ""
-    code, _, error = told(capsys, tmp_path / "in" / "a.wav", *out)
+def test_where_nothing_is_left_of_an_interrupted_again_it_begins_anew(fakes: Fakes) -> None:
+    assert fakes.told("--again", only="ab", stop_at="a.wav")[0] == 130
+    code, _, error = fakes.told("--again", only="a")
     assert (code, fakes.heard) == (0, ["a.wav"])
     assert "goes on" not in error
-    (kept,) = json.loads((tmp_path / "out" / ".decalage" / "again.json").read_text("utf-8"))
+    (kept,) = json.loads((fakes.results / ".decalage" / "again.json").read_text("utf-8"))
     assert kept == "b"
 
 
-def test_again_keeps_what_is_better_than_what_comes_of_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    recording(tmp_path / "in" / "a.wav", 1, 2)
-    fakes = Fakes(monkeypatch)
-    plain = (tmp_path / "in", "-o", tmp_path / "out", "--model", "none-of-these")
-    assert told(capsys, *plain)[0] == 0
-    before = standing_files(tmp_path / "out")
-    fakes.failing = {1}
-    code, report, _ = told(capsys, *plain, "--again", "--report", "-")
-    assert (code, fakes.heard) == (0, ["a.wav"] * 3)
-    assert "cannot hear 1" in json.loads(report)["files"][0]["error"], (
-        "what is there is whole, and yet it is told"
-    )
-    assert standing_files(tmp_path / "out") == before
+def test_again_keeps_what_is_better_than_what_comes_of_it(fakes: Fakes) -> None:
+    assert fakes.told(only="a")[0] == 0
+    before = standing_files(fakes.results)
+    fakes.failing = {ord("a")}
+    code, report, _ = fakes.told("--again", "--report", "-", only="a")
+    assert (code, fakes.heard) == (0, ["a.wav"] * 2)
+    told_why = json.loads(report)["files"][0]["error"]
+    assert f"cannot hear {ord('a')}" in told_why, "what is there is whole, and yet it is told"
+    assert standing_files(fakes.results) == before

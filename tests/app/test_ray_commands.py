@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from scripts.ray_nodes import two_nodes
 from scripts.served import Heard, serving, speak
 from tests.app.batch_kit import standing_files
 from tests.app.test_batch import ASK_NOT, FIRST, TALK, finished, first_line, program
-from tests.conftest import missing
+from tests.runtimes.kit import need_ray
 
 pytestmark = [pytest.mark.ray, pytest.mark.real]
 
@@ -24,8 +23,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.real]
 @pytest.fixture
 def nodes() -> Iterator[tuple[str, Callable[[], None]]]:
     """A cluster's address, and what kills the second of its nodes."""
-    if find_spec("ray") is None:
-        missing("Ray", "pip install '.[ray]' in the clone")
+    need_ray()
     with two_nodes() as cluster:
         yield cluster
 

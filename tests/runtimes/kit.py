@@ -45,6 +45,12 @@ ELSEWHERE = ("processes", "ray")
 """Those whose engines are in other processes."""
 
 
+def need_ray() -> None:
+    """Skip the test where Ray is not installed."""
+    if find_spec("ray") is None:
+        missing("Ray", "pip install '.[ray]' in the clone")
+
+
 class RayKept:
     """Ray on this machine, started once, because it takes seconds; every runtime of a test joins it."""
 
@@ -53,8 +59,7 @@ class RayKept:
 
     def get(self) -> Connection:
         """Start it, unless it is there. Skips the test where Ray is not installed."""
-        if find_spec("ray") is None:
-            missing("Ray", "pip install '.[ray]' in the clone")
+        need_ray()
         self._connection = self._connection or connect(None)
         return self._connection
 

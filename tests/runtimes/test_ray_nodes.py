@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from decalage.flow.trace import Trace
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.ray_runtime import RayRuntime
 from decalage.testing.engines import FakeBlueprint, FakeRecognizer, Gate, speech
-from tests.conftest import missing
-from tests.runtimes.kit import feed_all, ray_kept, running, texts
+from tests.runtimes.kit import feed_all, need_ray, ray_kept, running, texts
 
 pytestmark = pytest.mark.ray
 
@@ -55,8 +53,7 @@ class Nodes:
 @pytest.fixture(scope="module")
 def head() -> Iterator[Any]:
     """A cluster of one node, which takes seconds to start."""
-    if find_spec("ray") is None:
-        missing("Ray", "pip install '.[ray]' in the clone")
+    need_ray()
     ray_kept.end()  # a program is part of one cluster at a time
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")

@@ -53,7 +53,6 @@ class Fleet:
         self._waiting = 0
         # Since when calls wait with nobody ready; true: nobody is coming either.
         self._unready: tuple[bool, float] | None = None
-        self._stranded: str | None = None
         self._closed = False
         self._threads: list[threading.Thread] = []
 
@@ -88,7 +87,8 @@ class Fleet:
     def stranded(self) -> str | None:
         """Why calls fail at once: with no node left, one was waited for in vain; None: they do not."""
         with self._condition:
-            return self._stranded
+            waited = self._unready is not None and self._unready[0] and self._until() <= self._clock.now()
+            return self._told(hopeless=True) if waited and self._hopeless() else None
 
     def attend(self, nodes: Sequence[Node]) -> None:
         """These are the nodes now: have an actor on each, forget those of the others."""
@@ -179,12 +179,15 @@ class Fleet:
         now, hopeless = self._clock.now(), self._hopeless()
         if self._unready is None or self._unready[0] != hopeless:
             self._unready = hopeless, now
-        until = self._unready[1] + (DESERTED_S if hopeless else START_LIMIT_S)
-        if now >= until:
-            told = self._told(hopeless=hopeless)
-            self._stranded = told if hopeless else None
-            raise WorkerLostError(told)
-        self._clock.wait(self._condition, until)
+        if now >= self._until():
+            raise WorkerLostError(self._told(hopeless=hopeless))
+        self._clock.wait(self._condition, self._until())
+
+    def _until(self) -> float:
+        """When calls that wait with nobody ready give up."""
+        assert self._unready is not None  # noqa: S101 - one waits
+        hopeless, since = self._unready
+        return since + (DESERTED_S if hopeless else START_LIMIT_S)
 
     def _told(self, *, hopeless: bool) -> str:
         told = "no node is left" if hopeless else f"nothing got ready within {START_LIMIT_S:g} s"
@@ -237,7 +240,6 @@ class Fleet:
 
     def _begin(self, post: Post) -> None:
         """Make an actor for ``post`` on a thread of its own; the condition is held."""
-        self._stranded = None
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         thread = threading.Thread(
             target=self._start, args=(post,), name=f"ray-{self._crew.stage}-{post.number}", daemon=True

@@ -14,8 +14,6 @@ from collections.abc import Mapping, Sequence
 from decalage.app.batch.folder import ResultFolder
 from decalage.app.batch.plan import Task
 
-_PLACE = "again.json"
-
 
 def since_when(folder: ResultFolder, tasks: Sequence[Task]) -> tuple[Mapping[str, float], float | None]:
     """Since when the set of each of ``tasks`` has to have been captioned, for ``--again``, by name.
@@ -35,19 +33,19 @@ def since_when(folder: ResultFolder, tasks: Sequence[Task]) -> tuple[Mapping[str
 
 def begin(folder: ResultFolder, since: Mapping[str, float]) -> None:
     """The sets of these names are made anew. Raises ``OutputError``."""
-    folder.keep(_PLACE, json.dumps({**_due(folder), **since}, indent=1) + "\n")
+    folder.keep(json.dumps({**_due(folder), **since}, indent=1) + "\n")
 
 
 def end(folder: ResultFolder, since: Mapping[str, float]) -> None:
     """They have been. Raises ``OutputError``."""
     due = {name: when for name, when in _due(folder).items() if name not in since}
-    folder.keep(_PLACE, json.dumps(due, indent=1) + "\n" if due else None)
+    folder.keep(json.dumps(due, indent=1) + "\n" if due else None)
 
 
 def _due(folder: ResultFolder) -> Mapping[str, float]:
     """Name of a result set → since when it is made anew; what cannot be read says nothing."""
     try:
-        due = json.loads(folder.kept(_PLACE) or "{}")
+        due = json.loads(folder.kept() or "{}")
     except (ValueError, RecursionError):
         return {}
     if not isinstance(due, dict):

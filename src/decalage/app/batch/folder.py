@@ -35,6 +35,7 @@ from decalage.store.journal_folders import take_hold
 logger = logging.getLogger(__name__)
 
 OWN = ".decalage"
+_AGAIN = "again.json"
 _RECORD = "record.json"
 _BEFORE = "before.json"
 _MADE = "captions"
@@ -125,24 +126,24 @@ class ResultFolder:
             (made / _RECORD).unlink()
         shutil.rmtree(made, ignore_errors=True)
 
-    def kept(self, name: str) -> str | None:
-        """What ``keep`` was told of ``name``; None: nothing, or it is no text. Raises ``OutputError``."""
+    def kept(self) -> str | None:
+        """What is made anew, as ``keep`` was told; None: nothing, or no text. Raises ``OutputError``."""
         try:
-            return (self._own / name).read_text("utf-8")
+            return (self._own / _AGAIN).read_text("utf-8")
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         except OSError as error:
-            raise refusal(self._own / name, error) from error
+            raise refusal(self._own / _AGAIN, error) from error
 
-    def keep(self, name: str, text: str | None) -> None:
-        """Remember ``text`` for the next batch; None forgets it. Raises ``OutputError``."""
+    def keep(self, text: str | None) -> None:
+        """Remember for the next batch what is made anew; None forgets it. Raises ``OutputError``."""
         try:
             if text is None:
-                (self._own / name).unlink(missing_ok=True)
+                (self._own / _AGAIN).unlink(missing_ok=True)
             else:
-                _write(self._own / name, text)
+                _write(self._own / _AGAIN, text)
         except OSError as error:
-            raise refusal(self._own / name, error) from error
+            raise refusal(self._own / _AGAIN, error) from error
 
     def missing(self, record: Record) -> set[str]:
         """Suffixes of its files that are not there any more."""
@@ -156,7 +157,7 @@ class ResultFolder:
 
     def _refuse_links(self) -> None:
         """What this program keeps for itself it deletes as it likes; elsewhere that would be somebody's."""
-        for path in (self._own, *(self._own / name for name in ("work", "done", "lock", "again.json"))):
+        for path in (self._own, *(self._own / name for name in ("work", "done", "lock", _AGAIN))):
             if path.is_symlink():
                 raise OutputError(f"cannot write {self.path}: {path} is a link; delete it")
 

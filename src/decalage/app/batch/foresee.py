@@ -101,7 +101,7 @@ def _due(task: Task, digest: str | None, folder: ResultFolder) -> Foreseen:
     if before is None:
         return Foreseen(task, "new")
     same = (before.sha256, before.fingerprint) == (digest, task.fingerprint)
-    unfit = before.quality == "incomplete" or before.began < folder.records.since.get(task.name, 0.0)
+    unfit = before.quality == "incomplete" or not folder.records.is_fresh(before, task.name)
     return Foreseen(task, "again" if same and unfit else "changed")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from decalage.app.batch.entries import Entry, absolute
-from decalage.app.evaluate.manifest import json_rows, primary_or_none
+from decalage.app.evaluate.manifest import checked_text, json_rows, primary_or_none
 from decalage.app.texts import read_utf8
 from decalage.errors import InputError, brief
 
@@ -80,13 +80,9 @@ def _text(place: str, row: Mapping[str, Any], key: str) -> str | None:
     value = row.get(key)
     if key == "to" and isinstance(value, list) and all(isinstance(each, str) for each in value):
         value = ",".join(value)
-    if value is not None and not isinstance(value, str):
-        raise InputError(f"{place}: {key} is {brief(value)}, not text")
-    if value is not None and "\0" in value:
+    if isinstance(value, str) and "\0" in value:
         raise InputError(f"{place}: {key} holds a zero byte")
-    if value is not None and any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise InputError(f"{place}: {key} has half a letter in it, a surrogate without the other")
-    return value.strip() or None if value else None
+    return checked_text(place, key, value)
 
 
 def _name(place: str, name: str | None) -> str | None:

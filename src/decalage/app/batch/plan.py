@@ -150,11 +150,10 @@ def find_reuse(task: Task, sha256: str, folder: ResultFolder) -> Reuse | None:
     Best its own result set, else one that needs the least to be done. Some speech failed in a set that is
     ``incomplete``: it is tried again.
     """
-    since = folder.records.since.get(task.name, 0.0)
     fit = [
         found
         for record in folder.records.alike(sha256, task.fingerprint)
-        if record.began >= since
+        if folder.records.is_fresh(record, task.name)
         if record.quality != "incomplete" and (record.words or not task.settings.words)
         if (found := _reuse(task, record, folder)) is not None
     ]

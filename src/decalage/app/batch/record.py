@@ -157,6 +157,10 @@ class Records:
         """Of the same content by the same settings."""
         return list(self._alike.get((sha256, fingerprint), {}).values())
 
+    def is_fresh(self, record: Record, name: str) -> bool:
+        """Whether what ``record`` is of was captioned late enough for the set ``name``."""
+        return record.began >= self.since.get(name, 0.0)
+
     def better_than(self, new: Record) -> Record | None:
         """The set in the place of ``new``, of the same content by the same settings, that lost less."""
         before = self.named(new.name)

@@ -147,9 +147,7 @@ def attempt(task: Task, digest: str, made: Path, hearing: Hearing, moved: Moved)
     elif damaged is not None:
         quality = "damaged"
     why = "; ".join(filter(None, (damaged, heard.summary.breach, _counted(heard.lost)))) or None
-    if (
-        quality == "incomplete" and not heard.summary.captions
-    ):  # nothing of it is worth the place of what is there
+    if quality == "incomplete" and not heard.summary.captions:  # what stands in its place is better
         return Attempt(error=why, lost=heard.lost, passing=True, wall_s=wall_s)
     record = make_record(task, digest, heard, quality=quality, error=why, began=began)
     return Attempt(

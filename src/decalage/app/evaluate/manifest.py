@@ -161,12 +161,7 @@ class _Row:
         )
 
     def text(self, name: str) -> str | None:
-        value = self.row.get(name)
-        if value is not None and not isinstance(value, str):
-            raise InputError(f"{self.place}: {name} is {brief(value)}, not text")
-        if value and not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise InputError(f"{self.place}: {name} has half a letter in it, a surrogate without the other")
-        return value.strip() or None if value else None
+        return checked_text(self.place, name, self.row.get(name))
 
     def number(self, among: Mapping[str, Any], name: str) -> float | None:
         value = among.get(name)
@@ -228,6 +223,15 @@ def _tag(name: str) -> str:
     """A language tag as it is usually written: ``pt_br`` → ``pt-BR``."""
     head, _, rest = name.replace("_", "-").partition("-")
     return f"{head.lower()}-{rest.upper()}" if rest else head.lower()
+
+
+def checked_text(place: str, name: str, value: object) -> str | None:
+    """What a row says of ``name``, None where that is nothing. Raises ``InputError`` for what is no text."""
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"{place}: {name} is {brief(value)}, not text")
+    if value and not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InputError(f"{place}: {name} has half a letter in it, a surrogate without the other")
+    return value.strip() or None if value else None
 
 
 def primary_or_none(code: str | None) -> str | None:
