@@ -11,6 +11,7 @@ from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 from unittest.mock import patch
 
+import psutil
 import pytest
 
 from decalage.audio import AudioChunk
@@ -49,6 +50,12 @@ def need_ray() -> None:
     """Skip the test where Ray is not installed."""
     if find_spec("ray") is None:
         missing("Ray", "pip install '.[ray]' in the clone")
+
+
+def gone(pid: int) -> None:
+    """Wait for the end of a process. Raises ``psutil.TimeoutExpired``: it does not end."""
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).wait(30)
 
 
 class RayKept:

@@ -7,12 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from decalage.audio import AudioChunk
@@ -38,7 +36,7 @@ from decalage.testing.engines import (
     speech,
     tone,
 )
-from tests.runtimes.kit import fed, indices, interpret, ray_kept, running, texts
+from tests.runtimes.kit import fed, gone, indices, interpret, ray_kept, running, texts
 
 pytestmark = pytest.mark.ray
 
@@ -55,12 +53,6 @@ def actor(runtime: LocalRuntime, stage: str) -> int:
     """Process id of the only one."""
     (pid,) = pids(runtime, stage)
     return pid
-
-
-def gone(pid: int) -> None:
-    """Wait for the end of a process. Raises ``psutil.TimeoutExpired``: it does not end."""
-    with suppress(psutil.NoSuchProcess):
-        psutil.Process(pid).wait(30)
 
 
 def room_bytes() -> float:
@@ -286,7 +278,6 @@ print(*(event.text["pt"] for event in stream))
 folder = _open[None]._folder
 assert folder.is_dir()
 runtime.close()
-import psutil
 print(len(psutil.Process().children(recursive=True)), "left")
 print(len([t for t in threading.enumerate() if t.is_alive()]), "thread")
 print("folder" if folder.exists() else "no folder")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from decalage.config import ClusterOptions, StreamOptions
@@ -19,7 +18,7 @@ from decalage.flow.trace import Trace
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.ray_runtime import RayRuntime
 from decalage.testing.engines import FakeBlueprint, FakeRecognizer, Gate, speech
-from tests.runtimes.kit import feed_all, need_ray, ray_kept, running, texts
+from tests.runtimes.kit import feed_all, gone, need_ray, ray_kept, running, texts
 
 pytestmark = pytest.mark.ray
 
@@ -170,8 +169,8 @@ def test_a_closed_runtime_has_no_actor_in_a_cluster_that_goes_on(nodes: Nodes) -
         assert isinstance(runtime, RayRuntime)
         at_work = [pid for stage in runtime.actors.values() for pid in stage.values()]
         assert len(at_work) == 4
-    for process in [psutil.Process(pid) for pid in at_work if psutil.pid_exists(pid)]:
-        process.wait(30)
+    for pid in at_work:
+        gone(pid)
     assert nodes.cluster.head_node.remaining_processes_alive()
 
 
