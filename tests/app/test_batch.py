@@ -139,24 +139,51 @@ def test_a_dry_run_ends_as_the_batch_would_where_a_file_cannot_be_read(
     assert [line.split()[0] for line in output.splitlines()[:2]] == ["new", "failed"]
 
 
-def interrupted(monkeypatch: pytest.MonkeyPatch, ended: Callable[[Task], Outcome]) -> None:
-    """Batches load nothing, and a person interrupts them; ``ended`` says what became of each file."""
+def stopped(monkeypatch: pytest.MonkeyPatch, stops: Sequence[str], ended: Callable[[Task], Outcome]) -> None:
+    """Batches load nothing and are stopped by the signals ``stops``; ``ended``: what became of each file."""
 
     def caption_all(tasks: Sequence[Task], *_: object, **__: object) -> Ended:
-        return Ended([ended(task) for task in tasks], 1.0, interrupted=True)
+        return Ended([ended(task) for task in tasks], 1.0, [getattr(signal, name) for name in stops])
 
     monkeypatch.setattr("decalage.app.commands.batch.caption_all", caption_all)
     monkeypatch.setattr("decalage.app.commands.batch.make_blueprint", lambda _: None)
 
 
-def test_an_interrupt_that_leaves_files_says_that_the_same_command_goes_on(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of Unix")
+@pytest.mark.parametrize(
+    ("stops", "expected"),
+    [
+        (["SIGINT"], 130),
+        (["SIGTERM"], 0),
+        (["SIGHUP"], 0),
+        (["SIGTERM", "SIGTERM"], 130),
+        (["SIGHUP", "SIGINT"], 130),
+    ],
+    ids=str,
+)
+def test_a_stop_that_leaves_files_says_that_the_same_command_goes_on(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    stops: list[str],
+    expected: int,
 ) -> None:
-    interrupted(monkeypatch, lambda task: outcome(task, state="left", how=None, record=None))
+    stopped(monkeypatch, stops, lambda task: outcome(task, state="left", how=None, record=None))
     code, output, error = told(capsys, ASK_NOT, TALK, "-o", tmp_path, "--report", "-")
-    assert code == 130
+    assert code == expected
     assert "2 left: the same command goes on" in error.splitlines()
     assert json.loads(output)["interrupted"] is True
+
+
+def test_after_sigterm_a_file_that_failed_still_makes_the_exit_code_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def ended(task: Task) -> Outcome:
+        return outcome(task, state="failed" if task.path == TALK else "left", how=None, record=None)
+
+    stopped(monkeypatch, ["SIGTERM"], ended)
+    code, output, _ = told(capsys, ASK_NOT, TALK, "-o", tmp_path, "--report", "-")
+    assert (code, json.loads(output)["interrupted"]) == (1, True)
 
 
 @pytest.mark.parametrize(("state", "expected"), [("done", 0), ("damaged", 1)])
@@ -167,7 +194,7 @@ def test_an_interrupt_that_leaves_nothing_is_none(
     state: str,
     expected: int,
 ) -> None:
-    interrupted(monkeypatch, lambda task: outcome(task, state=state))
+    stopped(monkeypatch, ["SIGINT"], lambda task: outcome(task, state=state))
     code, output, error = told(capsys, ASK_NOT, TALK, "-o", tmp_path, "--report", "-")
     assert code == expected
     assert "goes on" not in error
@@ -356,20 +383,20 @@ def first_line(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize(("how", "code"), [("SIGINT", 130), ("SIGTERM", 0), ("SIGKILL", -9)])
 def test_an_interrupted_batch_leaves_whole_results_and_the_next_one_repeats_none(
-    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str, code: int
 ) -> None:
     out = tmp_path / "out"
     with program(recordings, "-o", out, "--streams", "2", "--workers", "1", *FIRST) as process:
         first_line(process)
         process.send_signal(signal.SIGSTOP)  # or it might be done before the next line
-        code, _, error = told(capsys, recordings, "-o", out, *FIRST)
-        assert (code, "another batch is at work" in error) == (2, True)
+        refused, _, error = told(capsys, recordings, "-o", out, *FIRST)
+        assert (refused, "another batch is at work" in error) == (2, True)
         process.send_signal(getattr(signal, how))
         process.send_signal(signal.SIGCONT)
         process.communicate(timeout=60)
-    assert process.returncode == (-signal.SIGKILL if how == "SIGKILL" else 130)
+    assert process.returncode == code
     before = records(out)
     assert 1 <= len(before) < 4
     if how != "SIGKILL":
@@ -405,7 +432,7 @@ def test_a_terminal_that_is_closed_ends_the_batch_with_its_report(recordings: Pa
         process.wait(60)
     report = json.loads((tmp_path / "r.json").read_text("utf-8"))
     states = Counter(each["state"] for each in report["files"])
-    assert process.returncode == (130 if states["left"] else 0)
+    assert process.returncode == 0
     assert states["done"] >= 2, "the one that had ended, and what was in work"
     assert states["done"] + states["left"] == 4
     assert len(records(tmp_path / "out")) == states["done"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +45,7 @@ class Fakes:
 
             fakes.before = note
             outcomes = batch.run()
-        return Ended(outcomes, 1.0, interrupted=bool(self.stop_at))
+        return Ended(outcomes, 1.0, [signal.SIGINT] if self.stop_at else [])
 
     def told(self, *options: str, only: str = "", stop_at: str = "") -> tuple[int, str, str]:
         """A batch of all recordings, or of some: its exit code, standard output and standard error."""

@@ -30,9 +30,15 @@ class Ended:
     outcomes: Sequence[Outcome]
     wall_s: float = 0.0
     """Without the time that models took to load."""
-    interrupted: bool = False
+    stops: Sequence[int] = ()
+    """The signals that asked it to end early, in order."""
     fatal: DecalageError | None = None
     """Why nothing more could be done."""
+
+    @property
+    def orderly(self) -> bool:
+        """Whether SIGTERM or a closed terminal stopped it, once, and nothing was dropped."""
+        return len(self.stops) == 1 and self.stops[0] != signal.SIGINT
 
 
 def caption_all(
@@ -65,7 +71,7 @@ def caption_all(
         )
         with signals(work) as came:
             outcomes = work.run()
-        return Ended(outcomes, watch.standing.wall_s, bool(came), work.fatal)
+        return Ended(outcomes, watch.standing.wall_s, came, work.fatal)
 
 
 def streams_for(workers: int) -> int:

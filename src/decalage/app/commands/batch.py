@@ -85,8 +85,9 @@ def _formats(context: click.Context, parameter: click.Parameter, value: Any) -> 
 
 
 @click.command(
-    epilog="Exit codes: 0 all done; 1 something failed or is damaged, each told; 2 bad usage; 3 something is "
-    "not installed; 130 stopped with files left: the same command goes on from there."
+    epilog="Exit codes: 0 all done, or stopped by SIGTERM; 1 something failed or is damaged, each told; 2 "
+    "bad usage; 3 something is not installed; 130 stopped by Ctrl-C. If files are left it says so, and the "
+    "same command goes on."
 )
 @click.argument("given", metavar="[FILES]...", nargs=-1)
 @click.option(
@@ -221,7 +222,7 @@ def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings,
             afresh.end(folder, folder.records.since)
     places = {task.name: number for number, task in enumerate(tasks)}
     outcomes = sorted([*outcomes, *ended.outcomes], key=lambda each: places[each.task.name])
-    interrupted = ended.interrupted and left
+    interrupted = bool(ended.stops) and left
     report = make_report(
         outcomes,
         settings,
@@ -234,9 +235,9 @@ def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings,
     unwritten = write_report(wanted.report, json.dumps(report, ensure_ascii=False, indent=1))
     if ended.fatal is not None:
         raise ended.fatal
-    if interrupted:
+    if interrupted and not ended.orderly:
         return INTERRUPTED
-    return unwritten if all(each.good for each in outcomes) else 1
+    return unwritten if all(each.good or each.state == "left" for each in outcomes) else 1
 
 
 def _tasks(entries: Sequence[Entry], settings: Settings, wanted: _Asked, folder: ResultFolder) -> list[Task]:
