@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -89,6 +90,30 @@ def test_a_model_that_is_missing_makes_nothing(capsys: pytest.CaptureFixture[str
     code, _, error = told(capsys, TALK, "-o", tmp_path / "out", "--model", "small", "--offline")
     assert code == 3
     assert "decalage models add small" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "address", "expected", "words"),
+    [
+        (None, (), 3, "Ray is not installed: pip install '.[ray]'"),
+        (ModuleType("ray"), ("--address", "127.0.0.1:9"), 2, "no Ray cluster at 127.0.0.1:9"),
+    ],
+    ids=["no Ray", "no cluster"],
+)
+def test_where_ray_is_missing_nothing_is_made(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    there: ModuleType | None,
+    address: tuple[str, ...],
+    expected: int,
+    words: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", there)
+    code, _, error = told(capsys, TALK, "-o", tmp_path / "out", "--runtime", "ray", *address)
+    assert code == expected
+    assert words in error
     assert list(tmp_path.iterdir()) == []
 
 

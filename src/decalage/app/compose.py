@@ -27,6 +27,7 @@ from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.pipeline import PipelineRuntime
 from decalage.runtimes.pool import PoolRuntime
 from decalage.runtimes.processes import ProcessesRuntime
+from decalage.runtimes.ray_cluster import library
 from decalage.runtimes.ray_runtime import RayRuntime
 from decalage.runtimes.sequential import SequentialRuntime
 from decalage.sources.file import FileSource, is_url
@@ -132,6 +133,12 @@ def stream_options(settings: Settings, blueprint: ModelBlueprint) -> StreamOptio
     )
     recognizer = replace(options.recognizer, english=not direct)
     return replace(options, directions=directions, recognizer=recognizer)
+
+
+def check_runtime(settings: Settings) -> None:
+    """Whether there is what the runtime itself needs, for who makes files before it. Raises as it would."""
+    if settings.runtime == "ray":
+        library(settings.address)
 
 
 def make_runtime(

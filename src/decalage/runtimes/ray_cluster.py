@@ -195,9 +195,7 @@ def connect(address: str | None) -> Connection:
     Where the program has Ray running already, that is taken. Raises ``MissingPartError`` without Ray,
     ``UnreachableError`` where there is no cluster, ``UsageError`` where it is not for this program.
     """
-    ray = _library()
-    if address is not None:
-        _check(address)
+    ray = library(address)
     with _opening:
         connection = _open.get(address)
         if connection is None:
@@ -222,7 +220,15 @@ def release(connection: Connection) -> None:
             connection.close()
 
 
-def _library() -> Any:
+def library(address: str | None) -> Any:
+    """Ray. Nothing is started or joined, but there is something at ``address``. Raises as ``connect``."""
+    ray = _imported()
+    if address is not None:
+        _check(address)
+    return ray
+
+
+def _imported() -> Any:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     records = logging.getLogRecordFactory()

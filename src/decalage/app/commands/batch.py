@@ -26,7 +26,7 @@ from decalage.app.batch.runner import MOST_STREAMS, done_before, is_of
 from decalage.app.batch.screen import tell_end
 from decalage.app.commands.batch_telling import look_at, tell, tell_left_out, write_report
 from decalage.app.commands.declared import declared_among, told
-from decalage.app.compose import make_blueprint
+from decalage.app.compose import check_runtime, make_blueprint
 from decalage.app.directions import find_directions
 from decalage.app.options import NamesType, config_option
 from decalage.app.outputs import WRITTEN, tells_words
@@ -201,6 +201,7 @@ def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings,
     """Caption what is not done, tell what became of all, and give the exit code."""
     for caution in filter(None, (overcommitted(settings), unheard_terms(settings))):
         tell(caution)
+    check_runtime(settings)
     blueprints = {each: make_blueprint(each) for each in ways}
     with ResultFolder(Path(wanted.results)) as folder:
         tasks = _tasks(entries, settings, wanted, folder)
