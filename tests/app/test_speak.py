@@ -251,6 +251,16 @@ def test_what_cannot_be_done_is_one_line_and_exit_2(
     assert words in line
 
 
+def test_subtitles_named_for_a_language_that_the_session_has_not_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with serving(StandIn()) as server:
+        code, line = refused(capsys, "speak", server.url, TALK, "-o", str(tmp_path / "talk.es.srt"))
+    assert code == 2
+    assert "talk.es.srt: es is not among the captions (en, pt): add --to pt,es" in line
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_client_without_its_library_names_the_command_that_installs_it(tmp_path: Path) -> None:
     (tmp_path / "websockets.py").write_text("raise ImportError\n")
     done = run("listen", "http://127.0.0.1:1", "Zt8", PYTHONPATH=str(tmp_path))

@@ -19,7 +19,7 @@ from decalage.app.commands.declared import declared_among, told
 from decalage.app.commands.live import status_line
 from decalage.app.compose import open_microphone, open_source
 from decalage.app.options import LanguagesType, config_option
-from decalage.app.outputs import check_outputs, open_sinks
+from decalage.app.outputs import check_languages, check_outputs, open_sinks
 from decalage.app.settings import Settings
 from decalage.contracts import AudioSource, Sink
 from decalage.errors import UsageError
@@ -130,8 +130,9 @@ def speak(
     source, status = _opened(given, wanted, settings)
     incomplete = Complaints(tell)
     opened = partial(written.open, incomplete, given or "-", status)
+    begin = partial(_begin, client, speaking, written, opened)
     try:
-        outcome = relay.speak(speaking, source, partial(_begin, client, speaking, opened))
+        outcome = relay.speak(speaking, source, begin)
     finally:
         source.stop()
     return conclude(outcome, incomplete)
@@ -181,8 +182,11 @@ def _opened(
     return source, lambda: status_line(microphone, keys=False)
 
 
-def _begin(client: Client, speaking: Speaking, opened: Callable[[], list[Sink]]) -> Sequence[Sink]:
-    """Say where others read along, and open the outputs."""
+def _begin(
+    client: Client, speaking: Speaking, written: Written, opened: Callable[[], list[Sink]]
+) -> Sequence[Sink]:
+    """Say where others read along, and open the outputs. Raises ``UsageError`` for one without captions."""
+    check_languages(written.outputs, speaking.source, speaking.targets)
     target = speaking.targets[0] if len(speaking.targets) == 1 else None
     tell(f"read along: {client.link(speaking.listen_id, target)}")
     return opened()
