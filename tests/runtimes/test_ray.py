@@ -278,6 +278,7 @@ print(*(event.text["pt"] for event in stream))
 folder = _open[None]._folder
 assert folder.is_dir()
 runtime.close()
+import psutil
 print(len(psutil.Process().children(recursive=True)), "left")
 print(len([t for t in threading.enumerate() if t.is_alive()]), "thread")
 print("folder" if folder.exists() else "no folder")
