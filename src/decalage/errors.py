@@ -48,6 +48,18 @@ class UsageError(DecalageError):
     exit_code = 2
 
 
+class NoRoomError(UsageError):
+    """Raised when a machine has no memory for what is asked of it; the message says what would fit."""
+
+    def __init__(self, message: str, fits: int) -> None:
+        super().__init__(message)
+        self.fits = fits
+        """Recognitions at a time that there is memory for."""
+
+    def __reduce__(self) -> tuple[type[NoRoomError], tuple[str, int]]:
+        return type(self), (str(self), self.fits)
+
+
 class UnsupportedPairError(UsageError):
     """Raised at start when no translator covers a pair; the message lists what is covered."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from decalage.app.compose import ModelBlueprint, _check_node, make_blueprint
 from decalage.app.machine import Machine, allowed_bytes, cpu_features, look
 from decalage.app.memory import Plan, check_memory, most_workers, needed_bytes
 from decalage.app.settings import Settings, available_cores
-from decalage.errors import UsageError
+from decalage.errors import NoRoomError, UsageError
 
 GB = 1_000_000_000
 BASE = 145_217_532
@@ -165,8 +166,16 @@ def test_what_a_cluster_loads_is_not_counted_here_and_counted_on_each_node(
     monkeypatch.setattr("decalage.app.compose.look", lambda: SMALL_MACHINE)
     there = ModelBlueprint(model, None, {}, 1, "cpu", "auto")
     _check_node(settings, there, 1)
-    with pytest.raises(UsageError, match=r"a node with 40 workers of base would need .* 1\.0 GB are free"):
+    with pytest.raises(
+        UsageError, match=r"a node with 40 workers of base would need .* 1\.0 GB are free"
+    ) as told:
         _check_node(settings, there, 40)
+    sent = pickle.loads(pickle.dumps(told.value))  # noqa: S301 - our own bytes
+    assert isinstance(sent, NoRoomError)
+    assert 1 < sent.fits < 40
+    assert str(sent) == str(told.value)
+    assert f"--workers {sent.fits} fits" in str(sent)
+    _check_node(settings, there, sent.fits)
     _check_node(replace(settings, address=None), there, 40)
 
 

@@ -34,11 +34,15 @@ class StandIn(Actor):
 
 @dataclass
 class StandIns:
-    """A ``Crew``; a node's gate holds the loading of its actors, a node's errors come one a load."""
+    """A ``Crew``; a node's gate holds the loading of its actors, a node's errors come one a load.
+
+    ``memory``: where a node has it for fewer calls than it has seats.
+    """
 
     stage: str = "work"
     gates: dict[str, Gate] = field(default_factory=dict)
     errors: dict[str, list[Exception]] = field(default_factory=dict)
+    memory: dict[str, int] = field(default_factory=dict)
     hired: list[StandIn] = field(default_factory=list)
 
     def seats(self, node: Node) -> int:
@@ -48,7 +52,7 @@ class StandIns:
         self.hired.append(StandIn(node))
         return self.hired[-1]
 
-    def load(self, actor: Actor, node: Node) -> None:
+    def load(self, actor: Actor, node: Node) -> int:
         if node.id in self.gates:
             self.gates[node.id].pass_through()
         errors = self.errors.get(node.id)
@@ -56,6 +60,7 @@ class StandIns:
             raise errors.pop(0)
         if actor.ended is not None:
             raise WorkerLostError(actor.ended)
+        return self.memory.get(node.id, self.seats(node))
 
 
 def node(name: str, seats: int = 1) -> Node:
@@ -136,6 +141,24 @@ def assert_no_starts() -> None:
         if thread.name.startswith("ray-work"):
             thread.join(30)
             assert not thread.is_alive()
+
+
+def test_a_node_takes_as_many_calls_as_its_actor_was_loaded_for() -> None:
+    crew = StandIns(memory={"small": 1})
+    with fleet_of(crew, node("small", 3), node("large", 2)) as fleet:
+        assert fleet.seats == 3
+        holders = [Holder(fleet) for _ in range(3)]
+        assert sorted(each.where for each in holders) == ["large", "large", "small"]
+        fourth = Holder(fleet)
+        wait(lambda: fleet.waiting == 1)
+        crew.memory.clear()
+        first = next(each for each in holders if each.where == "small")
+        assert first.turn is not None
+        assert fleet.lost(first.turn, "its process died")
+        wait(lambda: fleet.seats == 5)
+        assert fourth.where == "small"
+        for each in (*holders, fourth):
+            each.leave()
 
 
 def test_a_turn_is_where_most_is_free_and_never_more_than_there_are_seats() -> None:

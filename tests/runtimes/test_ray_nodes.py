@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from decalage.config import ClusterOptions, StreamOptions
-from decalage.errors import UsageError
+from decalage.errors import NoRoomError, UsageError
 from decalage.flow.trace import Trace
 from decalage.runtimes.local import LocalRuntime
 from decalage.runtimes.ray_runtime import RayRuntime
 from decalage.testing.engines import FakeBlueprint, FakeRecognizer, Gate, speech
-from tests.runtimes.kit import feed_all, gone, need_ray, ray_kept, running, texts
+from tests.runtimes.kit import feed_all, gone, interpret, need_ray, ray_kept, running, texts
 
 pytestmark = pytest.mark.ray
 
@@ -161,6 +161,33 @@ def test_a_node_is_filled_or_passed_over_by_its_processors_and_gpus(nodes: Nodes
         running("ray", cluster=nodes.options(threads=4)),
     ):
         pass
+
+
+@dataclass
+class Narrow(FakeBlueprint):
+    """Every machine has memory for two recognitions at a time."""
+
+    def recognizer(self, concurrency: int) -> FakeRecognizer:
+        if concurrency > 2:
+            raise NoRoomError(f"no memory for {concurrency}", 2)
+        return super().recognizer(concurrency)
+
+
+def test_a_node_with_less_memory_than_processors_is_filled_as_far_as_that_goes(
+    nodes: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    nodes.add(num_cpus=5)
+    blueprint = Narrow()
+    with running("ray", blueprint, workers=1, cluster=nodes.options(fill=True)) as runtime:
+        assert blueprint.loads == [2, 2]
+        assert runtime.options.workers == 4
+        assert texts(interpret(runtime, list(range(1, 9)))) == [f"word {n}" for n in range(1, 9)]
+    assert "has memory for 2 of 5 recognitions at a time: it is given so many" in caplog.text
+    blueprint.loads.clear()
+    with running("ray", blueprint, workers=5, cluster=nodes.options()) as runtime:
+        assert blueprint.loads == [2], "asked for five, the larger one is left out"
+        assert runtime.options.workers == 2
+    assert "is left out for now: no memory for 5" in caplog.text
 
 
 def test_a_closed_runtime_has_no_actor_in_a_cluster_that_goes_on(nodes: Nodes) -> None:

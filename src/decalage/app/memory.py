@@ -21,7 +21,7 @@ from pathlib import Path
 from decalage.app.machine import Machine
 from decalage.app.settings import Settings
 from decalage.config import RuntimeName
-from decalage.errors import UsageError
+from decalage.errors import NoRoomError
 
 _PROGRAM = 200_000_000
 """Python, the engines' libraries and buffers, voice activity detection."""
@@ -117,7 +117,7 @@ def check_memory(
     """Refuse settings that ``machine`` has no memory for.
 
     Weights on another device are not counted, nor those of a cluster: each of its nodes is asked itself.
-    Raises ``UsageError`` with what is needed, what is free and what would fit.
+    Raises ``NoRoomError`` with what is needed, what is free and what would fit.
     """
     if settings.device == "cuda" or settings.address is not None:
         return
@@ -128,7 +128,7 @@ def check_memory(
 def check_node(settings: Settings, model: Path, machine: Machine, fallback: Path | None = None) -> None:
     """Refuse a recognizer that a node of a cluster has no memory for; Ray itself and translators are there.
 
-    Raises ``UsageError`` as ``check_memory``.
+    Raises ``NoRoomError`` as ``check_memory``.
     """
     if settings.device != "cuda":
         plan = replace(Plan.of(settings, model, (), fallback), runtime="pipeline", directions=0)
@@ -139,9 +139,11 @@ def _refuse_unless_fit(plan: Plan, what: str, model: str, machine: Machine) -> N
     if _fits(plan, machine.free_bytes):
         return
     workers = "1 worker" if plan.workers == 1 else f"{plan.workers} workers"
-    raise UsageError(
+    most = most_workers(plan, machine.free_bytes)
+    raise NoRoomError(
         f"{what} with {workers} of {model} would need {gigabytes(needed_bytes(plan))}, "
-        f"{gigabytes(machine.free_bytes)} are free; {_instead(plan, model, machine.free_bytes)}"
+        f"{gigabytes(machine.free_bytes)} are free; {_instead(plan, model, machine.free_bytes, most)}",
+        most,
     )
 
 
@@ -154,10 +156,9 @@ def _fits(plan: Plan, free_bytes: int) -> bool:
     return needed_bytes(plan) <= free_bytes
 
 
-def _instead(plan: Plan, model: str, free_bytes: int) -> str:
-    """What the user can do about it."""
+def _instead(plan: Plan, model: str, free_bytes: int, most: int) -> str:
+    """What the user can do about it; ``most`` workers fit."""
     roads = []
-    most = most_workers(plan, free_bytes)
     if most:
         roads.append(f"--workers {most} fits")
     if plan.runtime not in _SHARING and _fits(replace(plan, runtime="pipeline"), free_bytes):

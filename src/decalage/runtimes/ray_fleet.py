@@ -254,7 +254,7 @@ class Fleet:
                 actor = self._hired(post)
                 if actor is None:
                     return
-                self._crew.load(actor, post.node)
+                post.seats = self._crew.load(actor, post.node)
                 error: Exception | None = None
             except WorkerLostError as lost:
                 post.starts += 1

@@ -25,8 +25,11 @@ class Crew(Protocol):
         """An actor there, not loaded. Returns at once."""
         ...
 
-    def load(self, actor: Actor, node: Node) -> None:
-        """Make it ready. Raises what loading raises, ``WorkerLostError`` when it is gone."""
+    def load(self, actor: Actor, node: Node) -> int:
+        """Make it ready, for so many calls at a time, which are no more than its ``seats``.
+
+        Raises what loading raises, ``WorkerLostError`` when it is gone.
+        """
         ...
 
 

@@ -20,23 +20,22 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, TypeVar
 
 from decalage.clock import SystemClock
-from decalage.config import ClusterOptions
 from decalage.contracts import StageBlueprint, Translator
 from decalage.errors import UsageError
 from decalage.runtimes.calls import RecognizedJob, Seat, Translations, WorkerLostError, reason
 from decalage.runtimes.deadlines import START_LIMIT_S, overdue, timed
 from decalage.runtimes.job import Job
-from decalage.runtimes.ray_actor import Actor, Needs, Node
+from decalage.runtimes.ray_actor import Node
 from decalage.runtimes.ray_cluster import Connection, connect, release
+from decalage.runtimes.ray_crews import Recognizers, Translators
 from decalage.runtimes.ray_fleet import Fleet
 from decalage.runtimes.ray_posts import Post, Turn
-from decalage.runtimes.ray_services import ActorRecognizer, ActorTranslator, Caller, RecognizerService
-from decalage.runtimes.remote import TranslatorService
+from decalage.runtimes.ray_services import ActorRecognizer, ActorTranslator, Caller
 from decalage.runtimes.staged import StagedRuntime
 from decalage.runtimes.workers import WorkerPool
 
@@ -51,54 +50,6 @@ _TRIES = 12
 """Of an utterance in all, with those that ended with a node or for what another one did."""
 _WATCH_S = 2.0
 """From one look for nodes that joined or left to the next; who calls a lost one knows at once."""
-_TRANSLATOR_CPUS = 0.2
-"""Of what a runtime takes of a node; the recognizer has the rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recognizers:
-    """``ray_fleet.Crew`` that recognizes."""
-
-    connection: Connection
-    blueprint: StageBlueprint
-    workers: int
-    """Recognitions at a time on a node."""
-    share: ClusterOptions
-    stage: str = "recognition"
-
-    def seats(self, node: Node) -> int:
-        if self.share.gpu and node.gpus < 1:
-            return 0
-        if self.connection.local:
-            return self.workers
-        room = int(node.cpus // self.share.threads)
-        return room if self.share.fill else min(self.workers, room)
-
-    def hire(self, node: Node) -> Actor:
-        calls = self.seats(node)
-        cpus = 0.0 if self.connection.local else calls * self.share.threads - _TRANSLATOR_CPUS
-        return self.connection.actor("recognizer", node, Needs(cpus, float(self.share.gpu), calls))
-
-    def load(self, actor: Actor, node: Node) -> None:
-        actor.load(RecognizerService, self.blueprint, self.seats(node), limit_s=START_LIMIT_S)
-
-
-@dataclass(frozen=True, slots=True)
-class Translators:
-    """``ray_fleet.Crew`` that translates, wherever there is a recognizer."""
-
-    recognizers: Recognizers
-    stage: str = "translation"
-
-    def seats(self, node: Node) -> int:
-        return min(1, self.recognizers.seats(node))
-
-    def hire(self, node: Node) -> Actor:
-        connection = self.recognizers.connection
-        return connection.actor("translator", node, Needs(0 if connection.local else _TRANSLATOR_CPUS, 0, 1))
-
-    def load(self, actor: Actor, node: Node) -> None:  # noqa: ARG002
-        actor.load(TranslatorService, self.recognizers.blueprint, limit_s=START_LIMIT_S)
 
 
 class GrowingPool(WorkerPool):
