@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from decalage.app.settings import Settings
 from decalage.config import RuntimeOptions, StreamOptions
 from decalage.events import Start
 from decalage.runtimes.pipeline import PipelineRuntime
-from decalage.testing.engines import FakeBlueprint, speech
+from decalage.testing.engines import FakeBlueprint, FakeRecognizer, Gate, speech
 
 PLAIN = Settings(model="none-of-these")
 """Settings whose models are not looked for further than their name."""
@@ -177,3 +178,28 @@ def record_of(name: str, outputs: Sequence[Output] | None = None, **changed: obj
         "program": "1",
     }
     return Record(**{**given, **changed})  # type: ignore[arg-type]
+
+
+def gated(gate: Gate) -> FakeBlueprint:
+    """Whose recognition waits at ``gate``."""
+    return FakeBlueprint(FakeRecognizer(gate=gate))
+
+
+def states(outcomes: dict[str, Outcome]) -> dict[str, tuple[str, str | None]]:
+    """File name → state and how."""
+    return {name: (each.state, each.how) for name, each in outcomes.items()}
+
+
+def work_left(folder: Path) -> list[Path]:
+    """What is being made there, or was left."""
+    return list((folder / ".decalage" / "work").iterdir())
+
+
+@contextmanager
+def background(call: Callable[[], object]) -> Iterator[None]:
+    """``call`` in another thread, which has ended at the end."""
+    thread = threading.Thread(target=call)
+    thread.start()
+    yield
+    thread.join(30)
+    assert not thread.is_alive()
