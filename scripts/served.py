@@ -104,6 +104,14 @@ class Heard:
     """When sample 0 was spoken."""
     listen_id: str = ""
     messages: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    captioned: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by the first caption."""
+
+    def take(self, at: float, body: dict[str, Any]) -> None:
+        """One more has come."""
+        self.messages.append((at, body))
+        if body["type"] == "caption":
+            self.captioned.set()
 
     def of(self, kind: str) -> list[tuple[float, dict[str, Any]]]:
         """Those of one type."""
@@ -148,9 +156,9 @@ async def speak(
         saying = asyncio.create_task(say())
         try:
             async for text in socket:
-                heard.messages.append((loop.time(), json.loads(text)))
+                heard.take(loop.time(), json.loads(text))
         except ConnectionClosed as error:
-            heard.messages.append((loop.time(), {"type": "lost", "message": str(error)}))
+            heard.take(loop.time(), {"type": "lost", "message": str(error)})
         await saying
     return heard
 
@@ -161,5 +169,5 @@ async def listen(server: str, listen_id: str, heard: Heard, target: str) -> Hear
     address = f"{server}/v1/sessions/{listen_id}/captions?to={target}"
     async with connect(address, compression=None, max_size=None) as socket:
         async for text in socket:
-            heard.messages.append((loop.time(), json.loads(text)))
+            heard.take(loop.time(), json.loads(text))
     return heard

@@ -64,8 +64,8 @@ def test_a_server_on_two_nodes_of_which_one_dies_loses_no_sentence(
     async def all_of(url: str) -> list[Heard]:
         heard = [Heard() for _ in range(4)]  # more than one node does at a time
         speaking = [asyncio.create_task(speak(url, sound, each, config)) for each in heard]
-        while not all(each.of("caption") for each in heard):
-            await asyncio.sleep(0.05)
+        for each in heard:
+            await each.captioned.wait()
         await asyncio.to_thread(kill)
         return list(await asyncio.gather(*speaking))
 

@@ -75,9 +75,9 @@ async def cut(server: Server, sound: bytes, at_s: float, outage_s: float) -> Hea
 async def read(socket: object, heard: Heard) -> None:
     try:
         async for text in socket:  # type: ignore[attr-defined]
-            heard.messages.append((0.0, json.loads(text)))
+            heard.take(0.0, json.loads(text))
     except Exception as error:
-        heard.messages.append((0.0, {"type": "lost", "message": repr(error)}))
+        heard.take(0.0, {"type": "lost", "message": repr(error)})
 
 
 def test_a_socket_cut_in_the_middle_of_a_sentence_changes_no_caption(server: Server, sound: bytes) -> None:
