@@ -398,6 +398,8 @@ def test_lengths_are_told_in_hours_only_where_minutes_do_not_matter(seconds: flo
 def test_a_line_tells_what_became_of_a_file() -> None:
     task = task_of("talk", 100.0)
     assert line(outcome(task)) == "/archive/talk.wav: 3 captions, 01:40 in 00:05, 20 × real time"
+    holed = outcome(task, record=record_of("talk", gaps=2))
+    assert ": 3 captions, 2 gaps in the sound, 01:00 in " in line(holed)
     broken = outcome(task, state="failed", how=None, record=None, error="/archive/talk.wav is empty")
     assert line(broken) == "/archive/talk.wav: failed: is empty"
     cut = record_of("talk", quality="damaged", captions=1)

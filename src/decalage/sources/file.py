@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, sample_count, seconds
 from decalage.errors import DamagedInputError, InputError, one_line
 from decalage.sources.downmix import Downmix
+from decalage.sources.frame_clock import FrameClock
+from decalage.sources.isom import lacks_index
+from decalage.sources.promised import promised_s
 from decalage.sources.reach import OWN, STRANGE, TRACKS, bound_memory, network
 from decalage.sources.riff import missing_bytes
 
@@ -31,10 +34,10 @@ _URL_TIMEOUT_S = (10.0, 20.0)
 """To open, and for each read."""
 _URL_OPTIONS = {"reconnect": "1", "reconnect_delay_max": "8"}
 """FFmpeg's own, for files: a transfer that broke off goes on where it was."""
-_HOLE_S = (0.5, 3600.0)
-"""A stream whose clock leaps so far has lost sound; farther, it has begun a new count."""
-_EXACT = ("flac", "mov", "aiff")
-"""Containers whose stated length is counted, not guessed from a bit rate."""
+_TIMED = ("matroska", "mov", "ogg")
+"""Containers that say of each piece of sound when it is heard; others only count what is there."""
+_QUIET_S = (10.0, 1.0)
+"""Up to here what a file leaves out is silence, before its sound begins and within it; more is a hole."""
 _SHORT_S = 0.5
 """A file this much shorter than it says has lost its end."""
 _OF_THIS_PROCESS = (("/", "dev"), ("/", "proc"))
@@ -56,8 +59,8 @@ class FileSource:
 
     Opened, and decoded to its first samples, on construction: raises ``InputError`` for what holds
     no sound. Damage further on is decoded around, then told by ``DamagedInputError`` after the last
-    good sample. Where the clock of a URL's sound leaps, what is missing is a hole between two chunks.
-    Memory holds one packet, whatever the length.
+    good sample. Where the times that a container gives its sound leap, what is missing is a hole between
+    two chunks, so that captions stay in time with the picture. Memory holds one packet, whatever the length.
 
     ``sound_only``: for a file of a stranger. ``given`` is a path then, whatever it looks like, and only
     a plain container is opened: nothing that names another file or URL (``sources/reach.py``).
@@ -74,6 +77,8 @@ class FileSource:
         self._path = None if is_url(given) and not sound_only else _checked(given, self.name)
         self._container, self._stream = self._open()
         self.duration_s = self._duration()
+        plain = self._path if self._path is not None and self._path.is_file() else None
+        self._promised_s = promised_s(self._container, self._stream, plain)
         self._blocks = self._decode()
         self._first_block = next(self._blocks, None)
         if self._first_block is None:
@@ -158,6 +163,8 @@ class FileSource:
             return "it is no plain file of sound or video"
         if self._sound_only and number == errno.ENOMEM:
             return f"it has more than {TRACKS} tracks, or tables too large"
+        if self._path is not None and self._path.is_file() and lacks_index(self._path):
+            return "its index is missing: the recording, or its copy, broke off"
         if self._path is None and number == errno.EIO and _TLS.match(self._given):
             return "its certificate may not be trusted; SSL_CERT_FILE names a file of those that are"
         return _reason(error)
@@ -178,7 +185,7 @@ class FileSource:
 
         planar = av.AudioResampler(format="fltp")
         packets = self._container.demux(self._stream)
-        due_s: float | None = None
+        clock = self._clock()
         while not self._stopped:
             try:
                 packet = next(packets, None)
@@ -197,11 +204,18 @@ class FileSource:
                 if not frame.samples:
                     continue
                 rate, missing_s = self._checked_rate(frame.sample_rate), 0.0
-                if self._path is None and frame.pts is not None and frame.time_base is not None:
+                if clock is not None and frame.pts is not None and frame.time_base is not None:
                     at_s = float(frame.pts * frame.time_base)
-                    missing_s = 0.0 if due_s is None else at_s - due_s
-                    due_s = at_s + frame.samples / rate
+                    missing_s = clock.missing_s(at_s, frame.samples / rate)
                 yield rate, _clean(frame.to_ndarray()), missing_s
+
+    def _clock(self) -> FrameClock | None:
+        """What looks for leaps, where the container's times are worth that."""
+        if self._path is None:
+            return FrameClock(None, sums=False)
+        if self._container.format.name.split(",")[0] not in _TIMED:
+            return None
+        return FrameClock((self._container.start_time or 0) / 1_000_000, sums=True)
 
     def _checked_rate(self, rate: int) -> int:
         if rate not in _RATES:
@@ -217,7 +231,8 @@ class FileSource:
         resampler: Any = None
         while block is not None:
             rate, samples, missing_s = block
-            leaps = _HOLE_S[0] < missing_s < _HOLE_S[1]
+            quiet = self._path is not None and 0 < missing_s < _QUIET_S[resampler is not None]
+            leaps = missing_s > 0 and not quiet
             if form != (rate, len(samples)) or leaps:
                 if resampler is not None:
                     yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
@@ -228,6 +243,8 @@ class FileSource:
                 downmix = Downmix(len(samples), rate)
                 resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
             mono = downmix(samples)
+            if quiet:
+                mono = np.concatenate([np.zeros(round(missing_s * rate), np.float32), mono])
             self._decoded_s += len(mono) / rate
             yield np.clip(resampler.resample_chunk(mono), -1, 1)
             block = next(self._blocks, None)
@@ -238,12 +255,11 @@ class FileSource:
         if self._skipped:
             pieces = f"{self._skipped} piece{'' if self._skipped == 1 else 's'}"
             raise DamagedInputError(
-                f"{self.name} is damaged: {pieces} could not be decoded, {heard_s:.1f} s could"
+                f"{self.name} is damaged: {pieces} could not be decoded, {self._decoded_s:.1f} s could"
             )
-        claims = self._container.format.name.split(",")[0] in _EXACT
-        if claims and self.duration_s is not None and heard_s < self.duration_s - _SHORT_S:
+        if self._promised_s is not None and heard_s < self._promised_s - _SHORT_S:
             raise DamagedInputError(
-                f"{self.name} ends early: it says {self.duration_s:.1f} s and holds {heard_s:.1f} s"
+                f"{self.name} ends early: it says {self._promised_s:.1f} s and holds {heard_s:.1f} s"
             )
         lost = missing_bytes(self._path) if self._path is not None and self._path.is_file() else 0
         if lost:

@@ -54,6 +54,8 @@ class Record:
     rejected: int
     lost: int
     """Pieces of speech that failed, and translations that are missing."""
+    gaps: int = 0
+    """Places where sound is missing in the file."""
     error: str | None
     began: float
     """Seconds since 1970, as ``ended``."""
@@ -94,7 +96,8 @@ def _sane(record: Record) -> bool:
     """Whether all that is made use of is what it should be: the folder may be somebody else's."""
     texts = (record.name, record.source, record.sha256, record.fingerprint)
     perhaps = (record.show, record.error, record.taken_from)
-    counts = (record.captions, record.failures, record.rejected, record.lost, *astuple(record.stamp))
+    pieces = (record.captions, record.failures, record.rejected, record.lost, record.gaps)
+    counts = (*pieces, *astuple(record.stamp))
     times = (record.audio_s, record.began, record.ended)
     return (
         all(isinstance(each, str) for each in texts)

@@ -69,6 +69,7 @@ def _file(outcome: Outcome) -> dict[str, Any]:
         "captions": 0 if record is None else record.captions,
         "failures": 0 if record is None else record.failures,
         "rejected": 0 if record is None else record.rejected,
+        "gaps": 0 if record is None else record.gaps,
         "tries": outcome.tries,
         "wall_s": round(outcome.wall_s, 3),
         "speed": round(record.audio_s / outcome.wall_s, 3) if captioned and record is not None else None,

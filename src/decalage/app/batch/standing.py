@@ -109,12 +109,18 @@ def line(outcome: Outcome) -> str:
         made = "before" if record.taken_from is None else f"as {printable(record.taken_from)}"
         return f"{name}: {outcome.state} {made}{reason}"
     speed = record.audio_s / outcome.wall_s if outcome.wall_s > 0 else None
-    captions = f"{record.captions} caption{'' if record.captions == 1 else 's'}"
+    captions = _number(record.captions, "caption")
+    if record.gaps:
+        captions += f", {_number(record.gaps, 'gap')} in the sound"
     quality = "" if record.quality == "done" else f"{record.quality}, "
     return (
         f"{name}: {quality}{captions}, {length(record.audio_s)} in {length(outcome.wall_s)}, "
         f"{times(speed)}{reason}"
     )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def why(outcome: Outcome) -> str:

@@ -186,6 +186,7 @@ def make_record(
         failures=summary.failures,
         rejected=summary.rejected,
         lost=len(heard.lost),
+        gaps=summary.gaps,
         error=error,
         began=round(began, 3),
         ended=round(time.time(), 3),

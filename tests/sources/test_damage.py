@@ -1,0 +1,179 @@
+"""Files that end early, have holes or a longer picture: what is told of it, and the time of the sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from decalage.audio import SAMPLE_RATE, Samples
+from decalage.errors import DamagedInputError, InputError
+from decalage.sources.file import FileSource
+from decalage.sources.frame_clock import FrameClock
+
+TONE = (np.sin(np.arange(6 * SAMPLE_RATE) / 20) / 2).astype(np.float32)
+PIECE_S = 0.02
+CODECS = {
+    "mkv": "libopus",
+    "webm": "libopus",
+    "mp3": "libmp3lame",
+    "flac": "flac",
+    "mp4": "aac",
+    "aiff": "pcm_s16be",
+}
+
+
+def written(
+    path: Path,
+    pieces: Sequence[tuple[float, Samples]],
+    *,
+    codec: str,
+    picture_s: float = 0.0,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """``pieces`` of sound, each from its second on, and a grey picture of ``picture_s``."""
+    with av.open(str(path), "w", options=options or {}) as container:
+        if picture_s:
+            video = container.add_stream("mpeg4", rate=10)
+            video.width = video.height = 32
+        rate = 48_000 if codec == "libopus" else SAMPLE_RATE
+        sound = container.add_stream(codec, rate=rate)
+        sound.layout = "mono"
+        for _ in range(round(picture_s * 10)):
+            grey = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 99, np.uint8), format="rgb24")
+            container.mux(video.encode(grey))
+        if picture_s:
+            container.mux(video.encode(None))
+        fit = av.AudioResampler(format=sound.format, layout="mono", rate=rate)
+        for at_s, samples in pieces:
+            frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
+            frame.sample_rate, frame.pts = SAMPLE_RATE, None
+            begun = round(at_s * rate)
+            for made in fit.resample(frame):
+                made.pts, begun = begun, begun + made.samples
+                container.mux(sound.encode(made))
+        container.mux(sound.encode(None))
+    return path
+
+
+def pieces(*spans: tuple[float, float]) -> list[tuple[float, Samples]]:
+    """Sound in pieces of 20 ms, from one second to another of each span."""
+    length = round(PIECE_S * SAMPLE_RATE)
+    return [
+        (number * PIECE_S, TONE[number * length : (number + 1) * length])
+        for begin, end in spans
+        for number in range(round(begin / PIECE_S), round(end / PIECE_S))
+    ]
+
+
+def heard(path: Path) -> tuple[float, list[tuple[float, float]], str]:
+    """Where its sound ends, its holes from one second to another, and what is told of damage."""
+    end, holes, told = 0, [], ""
+    try:
+        for chunk in FileSource(str(path)):
+            if chunk.first != end:
+                holes.append((end / SAMPLE_RATE, chunk.first / SAMPLE_RATE))
+            end = chunk.first + len(chunk.samples)
+    except DamagedInputError as damage:
+        told = str(damage)
+    return end / SAMPLE_RATE, holes, told
+
+
+@pytest.mark.parametrize("form", CODECS)
+def test_a_file_that_was_cut_off_is_told_and_a_whole_one_is_not(tmp_path: Path, form: str) -> None:
+    options = {"movflags": "faststart"} if form == "mp4" else {}
+    whole = written(tmp_path / f"whole.{form}", [(0, TONE)], codec=CODECS[form], options=options)
+    assert heard(whole)[1:] == ([], "")
+    assert heard(whole)[0] == pytest.approx(6, abs=0.1)
+    cut = tmp_path / f"cut.{form}"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    end, holes, told = heard(cut)
+    assert 2 < end < 4.5
+    assert holes == []
+    assert told.startswith((f"{cut} ends early: it says 6.0 s and holds ", f"{cut} is damaged: 1 piece"))
+
+
+@pytest.mark.parametrize("id3", [b"", b"ID3\x04\0\0\0\0\x0f\x50" + bytes(2000)], ids=["no tag", "a tag"])
+def test_an_mp3_that_does_not_count_its_frames_promises_nothing(tmp_path: Path, id3: bytes) -> None:
+    for counts in ("0", "1"):
+        path = written(
+            tmp_path / f"{counts}.mp3", [(0, TONE)], codec="libmp3lame", options={"write_xing": counts}
+        )
+        content = path.read_bytes()
+        begins = content.index(b"\xff\xf3")
+        path.write_bytes(id3 + content[begins : begins + len(content) // 2])
+        assert heard(path)[2].startswith(f"{path} ends early: it says 6.0 s") == (counts == "1")
+
+
+@pytest.mark.parametrize("form", ["mp4", "mkv"])
+def test_sound_that_is_shorter_than_the_picture_is_not_damaged(tmp_path: Path, form: str) -> None:
+    film = written(tmp_path / f"film.{form}", [(0, TONE)], codec="aac", picture_s=9)
+    assert FileSource(str(film)).duration_s == pytest.approx(9, abs=0.1)
+    end, holes, told = heard(film)
+    assert end == pytest.approx(6, abs=0.1)
+    assert (holes, told) == ([], "")
+
+
+@pytest.mark.parametrize(("form", "codec"), [("mkv", "pcm_s16le"), ("mp4", "aac"), ("ogg", "libopus")])
+def test_where_sound_is_missing_in_a_file_is_a_hole_and_what_follows_keeps_its_time(
+    tmp_path: Path, form: str, codec: str
+) -> None:
+    path = written(tmp_path / f"hole.{form}", pieces((0, 2), (4, 6)), codec=codec)
+    end, holes, told = heard(path)
+    assert told == ""
+    assert end == pytest.approx(6, abs=0.1)
+    ((begin, after),) = holes
+    assert begin == pytest.approx(2, abs=0.1)
+    assert after == pytest.approx(4, abs=0.1)
+
+
+def test_sound_that_begins_behind_the_picture_keeps_its_time(tmp_path: Path) -> None:
+    path = written(tmp_path / "late.mkv", pieces((2, 6)), codec="pcm_s16le", picture_s=6)
+    assert heard(path)[1:] == ([], "")
+    sound = np.concatenate([chunk.samples for chunk in FileSource(str(path))])
+    assert np.flatnonzero(np.abs(sound) > 0.1)[0] / SAMPLE_RATE == pytest.approx(2, abs=0.01)
+    assert len(sound) / SAMPLE_RATE == pytest.approx(6, abs=0.1)
+    later = [(at_s + 10, samples) for at_s, samples in pieces((2, 6))]
+    path = written(tmp_path / "later.mkv", later, codec="pcm_s16le", picture_s=16)
+    end, ((begin, after),), _ = heard(path)
+    assert begin == 0
+    assert end == pytest.approx(16, abs=0.1)
+    assert after == pytest.approx(12, abs=0.01)
+
+
+def test_silence_that_a_sender_leaves_out_is_silence(tmp_path: Path) -> None:
+    """As of discontinuous transmission: a piece of 20 ms every 0.4 s, and between words as it comes."""
+    rare = [(at, at + PIECE_S) for at in np.arange(1, 4, 0.4)]
+    path = written(tmp_path / "rare.mkv", pieces((0, 1), *rare, (4, 6)), codec="pcm_s16le")
+    source = FileSource(str(path))
+    sound = np.concatenate([chunk.samples for chunk in source])
+    assert heard(path)[1:] == ([], "")
+    assert len(sound) / SAMPLE_RATE == pytest.approx(6, abs=0.5)
+    loud = np.flatnonzero(np.abs(sound) > 0.1) / SAMPLE_RATE
+    assert np.sum((loud > 1.5) & (loud < 3.4)) < 5 * PIECE_S * SAMPLE_RATE
+    assert np.sum(loud > 4) > SAMPLE_RATE
+
+
+def test_an_unfinished_recording_is_refused_with_its_reason(tmp_path: Path) -> None:
+    whole = written(tmp_path / "whole.mp4", [(0, TONE)], codec="aac")
+    for part in (5, 9):
+        cut = tmp_path / f"{part}.mp4"
+        cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * part // 10])
+        with pytest.raises(InputError, match="its index is missing: the recording, or its copy, broke off"):
+            FileSource(str(cut))
+
+
+def test_a_clock_that_runs_backwards_or_begins_anew_has_lost_nothing() -> None:
+    clock = FrameClock(0.0, sums=True)
+    times = (0.0, 1.0, 0.5, 1.5, 9_000.0, 9_001.0, 9_004.0, 9_005.0)
+    assert [clock.missing_s(at, 1.0) for at in times] == [0, 0, 0, 0, 0, 0, 2, 0]
+
+
+@pytest.mark.parametrize(("sums", "leaps"), [(True, [3, 6, 9]), (False, [])])
+def test_small_leaps_add_up_where_the_file_leaves_silence_out(sums: bool, leaps: list[int]) -> None:
+    clock = FrameClock(None, sums=sums)
+    missing = [clock.missing_s(at, 0.1) for at in np.arange(10) * 0.3]
+    assert missing == pytest.approx([0.6 if number in leaps else 0 for number in range(10)])
