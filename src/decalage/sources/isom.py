@@ -17,16 +17,19 @@ def lacks_index(path: Path) -> bool:
             at = 0
             for _ in range(_BOXES):
                 file.seek(at)
-                length, kind = struct.unpack(">I4s", file.read(8))
+                head = file.read(16)
+                if len(head) < 8:
+                    return at > 0
+                length, kind = struct.unpack(">I4s", head[:8])
                 if at == 0 and kind != b"ftyp":
                     return False
-                if length == 1:
-                    (length,) = struct.unpack(">Q", file.read(8))
-                if kind == b"moov":
-                    return bool(at + length > size)
-                if length < 8 or at + length >= size:
+                if length == 1 and len(head) == 16:
+                    (length,) = struct.unpack(">Q", head[8:])
+                if length < 8 or at + length > size:
                     return True
+                if kind == b"moov":
+                    return False
                 at += length
-    except (OSError, struct.error):
+    except OSError:
         return False
     return False
