@@ -4,6 +4,7 @@
 
     DecalageError
     ├── UsageError                 exit 2: what was asked cannot be done
+    │   ├── NoRoomError            a machine has no memory for that
     │   ├── UnsupportedPairError   no model translates this pair of languages
     │   ├── InputError             the sound cannot be opened or holds no audio
     │   ├── OutputError            captions cannot be written there

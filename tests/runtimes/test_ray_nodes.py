@@ -165,11 +165,11 @@ def test_a_node_is_filled_or_passed_over_by_its_processors_and_gpus(nodes: Nodes
 
 @dataclass
 class Narrow(FakeBlueprint):
-    """Every machine has memory for two recognitions at a time."""
+    """Every machine has memory for two recognitions at a time, though it seems more while it is asked."""
 
     def recognizer(self, concurrency: int) -> FakeRecognizer:
         if concurrency > 2:
-            raise NoRoomError(f"no memory for {concurrency}", 2)
+            raise NoRoomError(f"no memory for {concurrency}", concurrency - 1)
         return super().recognizer(concurrency)
 
 

@@ -46,20 +46,20 @@ class Recognizers:
 
     def load(self, actor: Actor, node: Node) -> int:
         """Where a node is to be filled and has less memory than processors, its memory says how far."""
-        seats = self.seats(node)
-        try:
-            self._load(actor, seats)
-        except NoRoomError as full:
-            if not self.share.fill or not full.fits:
-                raise
+        seats = wanted = self.seats(node)
+        while True:
+            try:
+                actor.load(RecognizerService, self.blueprint, seats, limit_s=START_LIMIT_S)
+            except NoRoomError as full:
+                if not self.share.fill or not 0 < full.fits < seats:
+                    raise
+                seats = full.fits
+            else:
+                break
+        if seats < wanted:
             told = "%s has memory for %d of %d recognitions at a time: it is given so many"
-            logger.warning(told, node.host, full.fits, seats)
-            seats = full.fits
-            self._load(actor, seats)
+            logger.warning(told, node.host, seats, wanted)
         return seats
-
-    def _load(self, actor: Actor, seats: int) -> None:
-        actor.load(RecognizerService, self.blueprint, seats, limit_s=START_LIMIT_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, sample_count, seconds
 from decalage.errors import DamagedInputError, InputError, one_line
 from decalage.sources.downmix import Downmix
-from decalage.sources.frame_clock import FrameClock
+from decalage.sources.frame_clock import LONGEST_S, FrameClock
 from decalage.sources.isom import lacks_index
-from decalage.sources.promised import promised_s
+from decalage.sources.promised import find_promise
 from decalage.sources.reach import OWN, STRANGE, TRACKS, bound_memory, network
 from decalage.sources.riff import missing_bytes
 
@@ -36,10 +36,8 @@ _URL_OPTIONS = {"reconnect": "1", "reconnect_delay_max": "8"}
 """FFmpeg's own, for files: a transfer that broke off goes on where it was."""
 _TIMED = ("matroska", "mov", "ogg")
 """Containers that say of each piece of sound when it is heard; others only count what is there."""
-_QUIET_S = (10.0, 1.0)
-"""Up to here what a file leaves out is silence, before its sound begins and within it; more is a hole."""
-_SHORT_S = 0.5
-"""A file this much shorter than it says has lost its end."""
+_QUIET_S = 1.0
+"""Up to here what a file leaves out is silence, as its pieces go; more of it is a hole."""
 _OF_THIS_PROCESS = (("/", "dev"), ("/", "proc"))
 """Where a path means something else in another process."""
 
@@ -78,7 +76,8 @@ class FileSource:
         self._container, self._stream = self._open()
         self.duration_s = self._duration()
         plain = self._path if self._path is not None and self._path.is_file() else None
-        self._promised_s = promised_s(self._container, self._stream, plain)
+        self._promise = find_promise(self._container, self._stream, plain)
+        self._clock = self._watching()
         self._blocks = self._decode()
         self._first_block = next(self._blocks, None)
         if self._first_block is None:
@@ -185,7 +184,6 @@ class FileSource:
 
         planar = av.AudioResampler(format="fltp")
         packets = self._container.demux(self._stream)
-        clock = self._clock()
         while not self._stopped:
             try:
                 packet = next(packets, None)
@@ -204,18 +202,19 @@ class FileSource:
                 if not frame.samples:
                     continue
                 rate, missing_s = self._checked_rate(frame.sample_rate), 0.0
-                if clock is not None and frame.pts is not None and frame.time_base is not None:
-                    at_s = float(frame.pts * frame.time_base)
-                    missing_s = clock.missing_s(at_s, frame.samples / rate)
+                if self._clock is not None:
+                    timed = frame.pts is not None and frame.time_base is not None
+                    at_s = float(frame.pts * frame.time_base) if timed else None
+                    missing_s = self._clock.missing_s(at_s, frame.samples / rate)
                 yield rate, _clean(frame.to_ndarray()), missing_s
 
-    def _clock(self) -> FrameClock | None:
+    def _watching(self) -> FrameClock | None:
         """What looks for leaps, where the container's times are worth that."""
         if self._path is None:
-            return FrameClock(None, sums=False)
+            return FrameClock(sums=False)
         if self._container.format.name.split(",")[0] not in _TIMED:
             return None
-        return FrameClock((self._container.start_time or 0) / 1_000_000, sums=True)
+        return FrameClock(sums=True, longest_s=self.duration_s or LONGEST_S)
 
     def _checked_rate(self, rate: int) -> int:
         if rate not in _RATES:
@@ -231,13 +230,14 @@ class FileSource:
         resampler: Any = None
         while block is not None:
             rate, samples, missing_s = block
-            quiet = self._path is not None and 0 < missing_s < _QUIET_S[resampler is not None]
+            quiet = self._path is not None and 0 < missing_s < _QUIET_S
             leaps = missing_s > 0 and not quiet
             if form != (rate, len(samples)) or leaps:
                 if resampler is not None:
                     yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
                 if leaps:
-                    logger.warning("%s: %.1f s are missing", self.name, missing_s)
+                    level = logging.WARNING if self._path is None else logging.DEBUG
+                    logger.log(level, "%s: %.1f s are missing", self.name, missing_s)
                     yield sample_count(missing_s)
                 form = (rate, len(samples))
                 downmix = Downmix(len(samples), rate)
@@ -257,9 +257,10 @@ class FileSource:
             raise DamagedInputError(
                 f"{self.name} is damaged: {pieces} could not be decoded, {self._decoded_s:.1f} s could"
             )
-        if self._promised_s is not None and heard_s < self._promised_s - _SHORT_S:
+        belongs = self._clock is None or not self._clock.counts_anew
+        if self._promise is not None and belongs and not self._promise.is_kept(heard_s):
             raise DamagedInputError(
-                f"{self.name} ends early: it says {self._promised_s:.1f} s and holds {heard_s:.1f} s"
+                f"{self.name} ends early: it says {self._promise.length_s:.1f} s and holds {heard_s:.1f} s"
             )
         lost = missing_bytes(self._path) if self._path is not None and self._path.is_file() else 0
         if lost:

@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
-HOLE_S = (0.5, 3600.0)
-"""A clock that leaps so far has lost sound; farther, it has begun a new count."""
+_LEAP_S = 0.5
+"""A clock that leaps so far has lost sound; less is how unevenly frames are stamped."""
+LONGEST_S = 3600.0
+"""Farther, a clock has begun a new count, unless more is known of it."""
+_BACK_S = 5.0
+"""As it has where it is so far behind the frame before."""
 
 
 class FrameClock:
-    """Asked of each frame in turn."""
+    """Asked of each frame in turn; the first is due when it comes."""
 
-    def __init__(self, begins_s: float | None, *, sums: bool) -> None:
-        """``begins_s``: when the first frame is due; None: whenever it comes.
+    def __init__(self, *, sums: bool, longest_s: float = LONGEST_S) -> None:
+        """``longest_s``: a leap beyond it is none.
 
-        ``sums``: whether what is missing adds up to a leap too, as where frames of silence are left out
-        one by one. Not of a sender whose clock and whose sound run at different speeds.
+        ``sums``: whether what is missing adds up to a leap, as where frames of silence are left out one by
+        one, and what came too early is subtracted, as where many frames are stamped with one time. Not of a
+        sender whose clock and whose sound run at different speeds.
         """
-        self._due_s = begins_s
         self._sums = sums
+        self._longest_s = longest_s
+        self._due_s: float | None = None
+        self._last_s = 0.0
+        self.counts_anew = False
+        """Whether its times do not belong together."""
 
-    def missing_s(self, at_s: float, length_s: float) -> float:
-        """Seconds that are missing before the frame at ``at_s``, of ``length_s``; 0 without a leap."""
-        missing_s = 0.0 if self._due_s is None else at_s - self._due_s
-        if self._due_s is None or not self._sums or abs(missing_s) > HOLE_S[0]:
+    def missing_s(self, at_s: float | None, length_s: float) -> float:
+        """Seconds missing before the frame at ``at_s``, of ``length_s``; 0 without a leap, or a time."""
+        missing_s = 0.0
+        if at_s is not None:
+            missing_s = self._leap(at_s)
+            self._last_s = at_s
+        if self._due_s is not None:
+            self._due_s += length_s
+        return missing_s
+
+    def _leap(self, at_s: float) -> float:
+        if self._due_s is None:
             self._due_s = at_s
-        self._due_s += length_s
-        return missing_s if HOLE_S[0] < missing_s < HOLE_S[1] else 0.0
+            return 0.0
+        missing_s = at_s - self._due_s
+        if missing_s > self._longest_s or at_s < self._last_s - _BACK_S:
+            self._due_s, self.counts_anew = at_s, True
+            return 0.0
+        if missing_s > _LEAP_S or not self._sums:
+            self._due_s = at_s
+        return missing_s if missing_s > _LEAP_S else 0.0
