@@ -11,6 +11,7 @@ import pytest
 
 from decalage.audio import SAMPLE_RATE, Samples
 from decalage.errors import DamagedInputError, InputError
+from decalage.sinks.video import check_recording
 from decalage.sources.file import FileSource
 from decalage.sources.frame_clock import FrameClock
 
@@ -209,6 +210,23 @@ def test_small_leaps_add_up_where_the_file_leaves_silence_out(sums: bool, leaps:
 def test_a_tag_that_was_left_from_elsewhere_makes_no_damage(tmp_path: Path, tags: dict[str, str]) -> None:
     path = written(tmp_path / "tagged.mka", pieces((0, 6)), codec="pcm_s16le", tags=tags)
     assert heard(path) == (6.0, [], "")
+
+
+@pytest.mark.parametrize("form", ["mkv", "avi", "wav"])
+def test_a_title_in_latin_1_is_no_reason_to_refuse_a_talk(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"talk.{form}"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "Conference"
+        sound = container.add_stream("pcm_s16le", rate=SAMPLE_RATE)
+        sound.layout = "mono"
+        frame = av.AudioFrame.from_ndarray((TONE[None] * 9_999).astype(np.int16), format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        container.mux(sound.encode(frame))
+    content = path.read_bytes()
+    assert b"Conference" in content
+    path.write_bytes(content.replace(b"Conference", "Conferênce".encode("latin-1")))
+    assert heard(path) == (6.0, [], "")
+    check_recording(str(path))
 
 
 def test_a_length_that_was_guessed_from_a_bit_rate_is_no_promise(tmp_path: Path) -> None:

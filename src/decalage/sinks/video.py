@@ -71,12 +71,19 @@ class VideoSink:
         return self._path.with_name(f".decalage-{self._path.stem}-{secrets.token_hex(4)}.{suffix}")
 
 
+def _opened(recording: str | Path) -> Any:
+    """``recording`` to be read, also with tags that are no UTF-8."""
+    import av  # noqa: PLC0415 - loads FFmpeg
+
+    return av.open(f"file:{recording}", metadata_errors="replace")
+
+
 def check_recording(recording: str) -> None:
     """Refuse what no copy can be made of, before it is captioned: raises ``UsageError``."""
     import av  # noqa: PLC0415 - loads FFmpeg
 
     try:
-        with av.open(f"file:{recording}") as source, av.open(io.BytesIO(), "w", format=_CONTAINER) as made:
+        with _opened(recording) as source, av.open(io.BytesIO(), "w", format=_CONTAINER) as made:
             _copied(source, made)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         told = one_line(getattr(error, "strerror", None) or error)
@@ -100,9 +107,7 @@ def _copied(source: Any, made: Any) -> dict[int, Any]:
 
 def _sound_begins(recording: Path) -> float:
     """When the first sample is due, which is second 0 of the captions."""
-    import av  # noqa: PLC0415 - loads FFmpeg
-
-    with av.open(f"file:{recording}") as source:
+    with _opened(recording) as source:
         frame = next(source.decode(audio=0))
         return float(frame.pts * frame.time_base) if frame.pts is not None else 0.0
 
@@ -111,7 +116,7 @@ def _mux(recording: Path, captions: Path, path: Path, language: str | None) -> N
     import av  # noqa: PLC0415 - loads FFmpeg
 
     begins = _sound_begins(recording)
-    with av.open(f"file:{recording}") as source, av.open(f"file:{path}", "w", format=_CONTAINER) as made:
+    with _opened(recording) as source, av.open(f"file:{path}", "w", format=_CONTAINER) as made:
         packets = [_packets(source, _copied(source, made))]
         if captions.stat().st_size:
             with av.open(f"file:{captions}", format="srt") as written:

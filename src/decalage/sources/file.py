@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from pickle import PicklingError
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ _URL_OPTIONS = {"reconnect": "1", "reconnect_delay_max": "8"}
 """FFmpeg's own, for files: a transfer that broke off goes on where it was."""
 _TIMED = ("matroska", "mov", "ogg")
 """Containers that say of each piece of sound when it is heard; others only count what is there."""
+_ANY_TAGS = MappingProxyType({"metadata_errors": "replace"})
+"""What to do with tags that are no UTF-8: a title in Latin-1 is no reason to refuse a talk."""
 _QUIET_S = 1.0
 """Up to here what a file leaves out is silence, as its pieces go; more of it is a hole."""
 _OF_THIS_PROCESS = (("/", "dev"), ("/", "proc"))
@@ -130,14 +133,13 @@ class FileSource:
 
         try:
             if self._path is None:
-                container = av.open(
-                    self._given, timeout=_URL_TIMEOUT_S, options={**network(), **_URL_OPTIONS}
-                )
+                options = {**network(), **_URL_OPTIONS}
+                container = av.open(self._given, timeout=_URL_TIMEOUT_S, options=options, **_ANY_TAGS)
             else:
                 if self._sound_only:
                     bound_memory()
                 options = dict(STRANGE if self._sound_only else OWN)
-                container = av.open(f"file:{self._path}", options=options)
+                container = av.open(f"file:{self._path}", options=options, **_ANY_TAGS)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             why = self._why(error)
             raise InputError(f"{self.name} cannot be opened as sound: {why}") from error
