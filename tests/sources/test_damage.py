@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from decalage.audio import SAMPLE_RATE, Samples
 from decalage.errors import DamagedInputError, InputError
-from decalage.sinks.video import check_recording
+from decalage.sinks.video import _sound_begins, check_recording
 from decalage.sources.file import FileSource
 from decalage.sources.frame_clock import FrameClock
 
@@ -123,7 +124,17 @@ def test_sound_that_is_shorter_than_the_picture_is_not_damaged(tmp_path: Path, f
     assert (holes, told) == ([], "")
 
 
-@pytest.mark.parametrize(("form", "codec"), [("mkv", "pcm_s16le"), ("mp4", "aac"), ("ogg", "libopus")])
+@pytest.mark.parametrize(
+    ("form", "codec"),
+    [
+        ("mkv", "pcm_s16le"),
+        ("mp4", "aac"),
+        ("ogg", "libopus"),
+        ("ts", "aac"),
+        ("flv", "aac"),
+        ("asf", "mp2"),
+    ],
+)
 def test_where_sound_is_missing_in_a_file_is_a_hole_and_what_follows_keeps_its_time(
     tmp_path: Path, form: str, codec: str
 ) -> None:
@@ -132,8 +143,8 @@ def test_where_sound_is_missing_in_a_file_is_a_hole_and_what_follows_keeps_its_t
     assert told == ""
     assert end == pytest.approx(6, abs=0.1)
     ((begin, after),) = holes
-    assert begin == pytest.approx(2, abs=0.1)
-    assert after == pytest.approx(4, abs=0.1)
+    assert begin == pytest.approx(2, abs=0.15)
+    assert after == pytest.approx(4, abs=0.15)
 
 
 def test_the_first_sample_is_at_0_wherever_the_picture_begins(tmp_path: Path) -> None:
@@ -141,6 +152,71 @@ def test_the_first_sample_is_at_0_wherever_the_picture_begins(tmp_path: Path) ->
     end, holes, told = heard(path)
     assert end == pytest.approx(4, abs=0.1)
     assert (holes, told) == ([], "")
+
+
+@pytest.mark.parametrize(("form", "codec"), [("mp4", "aac"), ("mkv", "pcm_s16le")])
+def test_sound_that_begins_late_has_the_length_that_is_said_of_it(
+    tmp_path: Path, form: str, codec: str
+) -> None:
+    options = {"movflags": "faststart"} if form == "mp4" else {}
+    late = [(at_s + 14, samples) for at_s, samples in pieces((0, 6))]
+    path = written(tmp_path / f"late.{form}", late, codec=codec, picture_s=21, options=options)
+    end, holes, told = heard(path)
+    assert end == pytest.approx(6, abs=0.15)
+    assert (holes, told) == ([], "")
+    with av.open(str(path)) as source:
+        sound = [packet for packet in source.demux(audio=0) if packet.pos]
+        cut = sound[len(sound) * 6 // 10].pos  # between two packets, so that none is damaged
+    path.write_bytes(path.read_bytes()[:cut])
+    end, _, told = heard(path)
+    assert 2 < end < 5
+    assert " ends early: it says 6." in told
+
+
+def test_a_pause_longer_than_the_sound_is_a_hole_where_the_length_is_a_guess(tmp_path: Path) -> None:
+    apart = [(0.0, TONE), (60.0, TONE)]
+    path = written(tmp_path / "live.mka", apart, codec="ac3", options={"live": "1"})
+    end, ((begin, after),), told = heard(path)
+    assert (begin, after, end) == pytest.approx((6, 60, 66), abs=0.2)
+    assert told == ""
+
+
+def test_a_flac_that_was_shortened_without_being_encoded_anew_is_whole(tmp_path: Path) -> None:
+    whole = written(tmp_path / "whole.flac", pieces((0, 6)), codec="flac")
+    path = tmp_path / "shortened.flac"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as made:
+        track = made.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.pts is not None and packet.pts * packet.time_base >= 2:
+                packet.stream = track
+                made.mux(packet)
+    end, _, told = heard(path)
+    assert end == pytest.approx(4, abs=0.3)
+    assert told == ""
+
+
+def damaged(whole: Path, number: int) -> Path:
+    """A copy with one packet of nothing but ones."""
+    with av.open(str(whole)) as source:
+        packet = next(itertools.islice(source.demux(audio=0), number, None))
+        sound = bytes(packet)
+    content = whole.read_bytes()
+    assert content.count(sound) == 1
+    path = whole.with_name("damaged.mka")
+    path.write_bytes(content.replace(sound, b"\xff" * len(sound)))
+    return path
+
+
+@pytest.mark.parametrize("number", range(0, 60, 3))
+def test_one_damaged_packet_ends_no_recording(tmp_path: Path, number: int) -> None:
+    """FFmpeg's decoder of AAC says several things of damage, that something is not permitted among them."""
+    noise = (np.random.default_rng(number).normal(size=len(TONE)) / 5).astype(np.float32)
+    whole = written(tmp_path / "whole.mka", [(0, noise)], codec="aac")
+    path = damaged(whole, number)
+    end, _, told = heard(path)
+    assert end == pytest.approx(6, abs=0.3)
+    assert told.startswith(f"{path} is damaged: 1 piece could not be decoded, ")
+    assert 0 <= _sound_begins(path) < 0.2
 
 
 def test_silence_that_a_sender_leaves_out_is_silence(tmp_path: Path) -> None:
@@ -194,6 +270,14 @@ def test_small_leaps_add_up_where_the_file_leaves_silence_out(sums: bool, leaps:
     clock = FrameClock(sums=sums)
     missing = [clock.missing_s(at, 0.1) for at in np.arange(10) * 0.3]
     assert missing == pytest.approx([0.6 if number in leaps else 0 for number in range(10)])
+
+
+def test_a_tag_that_says_more_than_the_whole_is_none(tmp_path: Path) -> None:
+    path = written(tmp_path / "film.mkv", pieces((0, 6)), codec="pcm_s16le", picture_s=9)
+    content = path.read_bytes()
+    assert b"00:00:06." in content
+    path.write_bytes(content.replace(b"00:00:06.", b"00:59:06."))
+    assert heard(path)[1:] == ([], "")
 
 
 @pytest.mark.parametrize(

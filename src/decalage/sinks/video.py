@@ -6,6 +6,7 @@ import io
 import logging
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from heapq import merge
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,7 @@ def check_recording(recording: str) -> None:
     try:
         with _opened(recording) as source, av.open(io.BytesIO(), "w", format=_CONTAINER) as made:
             _copied(source, made)
+            made.start_encoding()  # some is refused only now
     except (av.error.FFmpegError, OSError, ValueError) as error:
         told = one_line(getattr(error, "strerror", None) or error)
         raise UsageError(f"{recording} cannot be copied into Matroska: {told}; write a .srt") from error
@@ -107,9 +109,15 @@ def _copied(source: Any, made: Any) -> dict[int, Any]:
 
 def _sound_begins(recording: Path) -> float:
     """When the first sample is due, which is second 0 of the captions."""
+    import av  # noqa: PLC0415 - loads FFmpeg
+
     with _opened(recording) as source:
-        frame = next(source.decode(audio=0))
-        return float(frame.pts * frame.time_base) if frame.pts is not None else 0.0
+        sound = source.streams.audio[0]
+        for _, packet in _packets(source, {sound.index: sound}):
+            with suppress(av.error.FFmpegError):  # the source passes over damage, too
+                for frame in packet.decode():
+                    return 0.0 if frame.pts is None else float(frame.pts * frame.time_base)
+    return 0.0
 
 
 def _mux(recording: Path, captions: Path, path: Path, language: str | None) -> None:

@@ -60,3 +60,8 @@ class Downmix:
         self._signs = relative * self._signs[loudest]  # the loudest keeps its own sign: no flip mid-word
         weights: NDArray[np.float64] = self._signs * energy / total
         return weights
+
+
+def clean(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Finite and within ±1: damaged input gives neither by itself."""
+    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)

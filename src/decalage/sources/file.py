@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from decalage.audio import SAMPLE_RATE, AudioChunk, Samples, sample_count, seconds
 from decalage.errors import DamagedInputError, InputError, one_line
-from decalage.sources.downmix import Downmix
-from decalage.sources.frame_clock import LONGEST_S, FrameClock
+from decalage.sources.downmix import Downmix, clean
+from decalage.sources.frame_clock import find_clock
 from decalage.sources.isom import lacks_index
 from decalage.sources.promised import find_promise
 from decalage.sources.reach import OWN, STRANGE, TRACKS, bound_memory, network
@@ -35,8 +35,6 @@ _URL_TIMEOUT_S = (10.0, 20.0)
 """To open, and for each read."""
 _URL_OPTIONS = {"reconnect": "1", "reconnect_delay_max": "8"}
 """FFmpeg's own, for files: a transfer that broke off goes on where it was."""
-_TIMED = ("matroska", "mov", "ogg")
-"""Containers that say of each piece of sound when it is heard; others only count what is there."""
 _ANY_TAGS = MappingProxyType({"metadata_errors": "replace"})
 """What to do with tags that are no UTF-8: a title in Latin-1 is no reason to refuse a talk."""
 _QUIET_S = 1.0
@@ -79,8 +77,9 @@ class FileSource:
         self._container, self._stream = self._open()
         self.duration_s = self._duration()
         plain = self._path if self._path is not None and self._path.is_file() else None
-        self._promise = find_promise(self._container, self._stream, plain)
-        self._clock = self._watching()
+        form = self._container.format.name.split(",")[0]
+        self._promise = find_promise(form, self._container, self._stream, plain)
+        self._clock = find_clock(form, self.duration_s, live=self._path is None)
         self._blocks = self._decode()
         self._first_block = next(self._blocks, None)
         if self._first_block is None:
@@ -185,20 +184,13 @@ class FileSource:
         import av  # noqa: PLC0415
 
         planar = av.AudioResampler(format="fltp")
-        packets = self._container.demux(self._stream)
-        while not self._stopped:
+        for packet in self._packets():
             try:
-                packet = next(packets, None)
-                if packet is None:
-                    return
                 frames = [made for frame in packet.decode() for made in planar.resample(frame)]
             except av.error.EOFError:
                 return
-            except (av.error.FFmpegError, ValueError) as error:
-                logger.debug("%s: after %.2f s: %s", self.name, self._decoded_s, error)
-                self._skipped += 1
-                if not isinstance(error, av.error.InvalidDataError):
-                    return  # the connection or the disk, not a damaged packet
+            except (av.error.FFmpegError, ValueError) as error:  # of damaged sound FFmpeg says many things
+                self._count_damage(error)
                 continue
             for frame in frames:
                 if not frame.samples:
@@ -208,15 +200,30 @@ class FileSource:
                     timed = frame.pts is not None and frame.time_base is not None
                     at_s = float(frame.pts * frame.time_base) if timed else None
                     missing_s = self._clock.missing_s(at_s, frame.samples / rate)
-                yield rate, _clean(frame.to_ndarray()), missing_s
+                yield rate, clean(frame.to_ndarray()), missing_s
 
-    def _watching(self) -> FrameClock | None:
-        """What looks for leaps, where the container's times are worth that."""
-        if self._path is None:
-            return FrameClock(sums=False)
-        if self._container.format.name.split(",")[0] not in _TIMED:
-            return None
-        return FrameClock(sums=True, longest_s=self.duration_s or LONGEST_S)
+    def _packets(self) -> Iterator[Any]:
+        """Of the track, as far as the file, the disk and the connection go."""
+        import av  # noqa: PLC0415
+
+        packets = self._container.demux(self._stream)
+        while not self._stopped:
+            try:
+                packet = next(packets, None)
+            except av.error.EOFError:
+                return
+            except (av.error.FFmpegError, ValueError) as error:
+                self._count_damage(error)
+                if not isinstance(error, av.error.InvalidDataError):
+                    return
+                continue
+            if packet is None:
+                return
+            yield packet
+
+    def _count_damage(self, error: Exception) -> None:
+        logger.debug("%s: after %.2f s: %s", self.name, self._decoded_s, error)
+        self._skipped += 1
 
     def _checked_rate(self, rate: int) -> int:
         if rate not in _RATES:
@@ -245,9 +252,9 @@ class FileSource:
                 downmix = Downmix(len(samples), rate)
                 resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
             mono = downmix(samples)
+            self._decoded_s += len(mono) / rate
             if quiet:
                 mono = np.concatenate([np.zeros(round(missing_s * rate), np.float32), mono])
-            self._decoded_s += len(mono) / rate
             yield np.clip(resampler.resample_chunk(mono), -1, 1)
             block = next(self._blocks, None)
         if resampler is not None:
@@ -259,10 +266,10 @@ class FileSource:
             raise DamagedInputError(
                 f"{self.name} is damaged: {pieces} could not be decoded, {self._decoded_s:.1f} s could"
             )
-        belongs = self._clock is None or not self._clock.counts_anew
-        if self._promise is not None and belongs and not self._promise.is_kept(heard_s):
+        said_s = None if self._promise is None else self._promise.broken(heard_s, self._clock)
+        if said_s is not None:
             raise DamagedInputError(
-                f"{self.name} ends early: it says {self._promise.length_s:.1f} s and holds {heard_s:.1f} s"
+                f"{self.name} ends early: it says {said_s:.1f} s and holds {heard_s:.1f} s"
             )
         lost = missing_bytes(self._path) if self._path is not None and self._path.is_file() else 0
         if lost:
@@ -285,11 +292,6 @@ def _checked(given: str, name: str) -> Path:
     except (OSError, ValueError) as error:
         raise InputError(f"{name!r} cannot be read: {_reason(error)}") from error
     return path.absolute()
-
-
-def _clean(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Finite and within ±1: damaged input gives neither by itself."""
-    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
 
 
 def _reason(error: Exception) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+_STAMPED = ("matroska", "mov", "ogg", "flv", "asf")
+"""Containers that say of each piece of sound when it is heard, by one clock."""
+_SPLICED, _SPLICE_S = "mpegts", 10.0
+"""One whose clock may begin anew in the middle, as FFmpeg takes a leap of so much in it."""
 _LEAP_S = 0.5
 """A clock that leaps so far has lost sound; less is how unevenly frames are stamped."""
-LONGEST_S = 3600.0
-"""Farther, a clock has begun a new count, unless more is known of it."""
+_LONGEST_S = 3600.0
+"""Farther, a clock has begun a new count, unless the file says that it is longer."""
 _BACK_S = 5.0
 """As it has where it is so far behind the frame before."""
 
@@ -13,7 +17,7 @@ _BACK_S = 5.0
 class FrameClock:
     """Asked of each frame in turn; the first is due when it comes."""
 
-    def __init__(self, *, sums: bool, longest_s: float = LONGEST_S) -> None:
+    def __init__(self, *, sums: bool, longest_s: float = _LONGEST_S) -> None:
         """``longest_s``: a leap beyond it is none.
 
         ``sums``: whether what is missing adds up to a leap, as where frames of silence are left out one by
@@ -24,6 +28,8 @@ class FrameClock:
         self._longest_s = longest_s
         self._due_s: float | None = None
         self._last_s = 0.0
+        self.began_s = 0.0
+        """When the first frame was due."""
         self.counts_anew = False
         """Whether its times do not belong together."""
 
@@ -39,7 +45,7 @@ class FrameClock:
 
     def _leap(self, at_s: float) -> float:
         if self._due_s is None:
-            self._due_s = at_s
+            self._due_s = self.began_s = at_s
             return 0.0
         missing_s = at_s - self._due_s
         if missing_s > self._longest_s or at_s < self._last_s - _BACK_S:
@@ -48,3 +54,17 @@ class FrameClock:
         if missing_s > _LEAP_S or not self._sums:
             self._due_s = at_s
         return missing_s if missing_s > _LEAP_S else 0.0
+
+
+def find_clock(container: str, duration_s: float | None, *, live: bool) -> FrameClock | None:
+    """For a ``container`` as FFmpeg calls it; None: its times only count what is there.
+
+    ``duration_s``: what it says, if it does. ``live``: it comes from the network.
+    """
+    if live:
+        return FrameClock(sums=False)
+    if container == _SPLICED:
+        return FrameClock(sums=True, longest_s=_SPLICE_S)
+    if container in _STAMPED:
+        return FrameClock(sums=True, longest_s=max(_LONGEST_S, duration_s or 0))
+    return None

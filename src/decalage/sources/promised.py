@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from decalage.sources.frame_clock import FrameClock
+
 _TAG = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)")
 _TAG_NAME = re.compile(r"DURATION(-[a-z]{2,3})?")
 """mkvmerge puts a language behind it."""
-_SHORT_S, _UNSURE_S = 0.5, 1.5
-"""A file this much shorter than it says has lost its end; the latter where the length is the time of a clock,
-at times of a program that came later."""
+_SHORT_S = 0.5
+"""A file this much shorter than it says has lost its end."""
+_UNSURE_S = 1.5
+"""The same for Matroska, whose length some programs write that only watched the clock on the wall."""
 _FIRST_FRAME_BYTES = 1_500
 _ID3 = 10
 """Bytes of the head of an ID3v2 tag, whose size is in the last four of them."""
@@ -25,49 +28,50 @@ class Promise:
 
     length_s: float
     unsure_s: float = _SHORT_S
+    by_clock: bool = False
+    """Whether it is the time at which the sound ends by the container's clock, wherever that began."""
 
-    def is_kept(self, held_s: float) -> bool:
-        """Whether ``held_s`` of sound are that."""
-        return held_s >= self.length_s - self.unsure_s
+    def broken(self, held_s: float, clock: FrameClock | None) -> float | None:
+        """The seconds that the file says, if it holds less. ``clock`` has seen all of its sound."""
+        if clock is not None and clock.counts_anew:
+            return None
+        began_s = clock.began_s if self.by_clock and clock is not None else 0.0
+        said_s = self.length_s - began_s
+        return said_s if held_s < said_s - self.unsure_s else None
 
 
-def find_promise(container: Any, stream: Any, path: Path | None) -> Promise | None:
-    """How long ``stream``, of the PyAV ``container``, lasts by what the file says.
+def find_promise(form: str, container: Any, stream: Any, path: Path | None) -> Promise | None:
+    """How long ``stream``, of the PyAV ``container``, which FFmpeg calls ``form``, lasts by what it says.
 
     None where it says nothing, or a length was only guessed from a bit rate. Of the sound alone: the
-    picture of a film may begin before it and go on behind it.
+    picture of a film may begin before it and go on behind it. ``path`` of a file on the disk.
     """
-    measure = _MEASURES.get(container.format.name.split(",")[0])
-    return None if measure is None else measure(container, stream, path)
+    if form == "matroska":
+        return _of_matroska(container, stream)
+    if stream.duration is None or form not in ("flac", "aiff", "mov", "mp3"):
+        return None
+    length_s = float(stream.duration * stream.time_base)
+    if form == "mp3" and (path is None or not _counts_frames(path)):
+        return None
+    if form == "flac" and stream.start_time:  # shortened without being encoded anew: the count is the old one
+        return Promise(length_s - float(stream.start_time * stream.time_base))
+    lead_counts = form == "mov" and (not stream.frames or len(container.streams) == 1)
+    return Promise(length_s, by_clock=lead_counts)
 
 
-def _of_track(_container: Any, stream: Any, _path: Path | None) -> Promise | None:
-    return None if stream.duration is None else Promise(float(stream.duration * stream.time_base))
-
-
-def _of_movie(container: Any, stream: Any, path: Path | None) -> Promise | None:
-    """A track that begins late counts the time before."""
-    counted = _of_track(container, stream, path)
-    return None if counted is None else Promise(counted.length_s - _begin_s(stream))
-
-
-def _of_matroska(container: Any, stream: Any, _path: Path | None) -> Promise | None:
+def _of_matroska(container: Any, stream: Any) -> Promise | None:
     """A tag tells it of each track; where it is missing, the length of the whole is that of sound alone.
 
-    Both are times of the file's own clock. A tag may be older than the file, which was cut since, so it
-    counts only up to the length of the whole. FFmpeg gives a track a length where it has guessed both.
+    A tag may be older than the file, which was cut since: one beyond the end of the whole is none. Where
+    the whole is a guess, FFmpeg gives each of its streams a length.
     """
-    if container.duration is None or stream.duration is not None:
+    if container.duration is None or all(each.duration is not None for each in container.streams):
         return None
     whole_s = float(container.duration) / 1_000_000
-    tag_s = _tag_s(stream.metadata)
-    if tag_s is None and len(container.streams) > 1:
-        return None
-    return Promise(min(whole_s, tag_s or whole_s) - _begin_s(stream), _UNSURE_S)
-
-
-def _begin_s(stream: Any) -> float:
-    return 0.0 if stream.start_time is None else max(0.0, float(stream.start_time * stream.time_base))
+    ends_s = _tag_s(stream.metadata)
+    if ends_s is None or ends_s > whole_s + _UNSURE_S:
+        ends_s = whole_s if len(container.streams) == 1 else None
+    return None if ends_s is None else Promise(ends_s, _UNSURE_S, by_clock=True)
 
 
 def _tag_s(metadata: Mapping[str, str]) -> float | None:
@@ -77,10 +81,6 @@ def _tag_s(metadata: Mapping[str, str]) -> float | None:
         return None
     hours, minutes, seconds = found.groups()
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-
-
-def _of_mp3(container: Any, stream: Any, path: Path | None) -> Promise | None:
-    return _of_track(container, stream, path) if path is not None and _counts_frames(path) else None
 
 
 def _counts_frames(path: Path) -> bool:
@@ -108,13 +108,3 @@ def _has_count(frame: bytes, mark: bytes) -> bool:
         return False
     flags, count = (int.from_bytes(frame[at + part : at + part + 4], "big") for part in (4, 8))
     return bool(flags & 1) and count > 0
-
-
-_MEASURES: Mapping[str, Callable[[Any, Any, Path | None], Promise | None]] = {
-    "flac": _of_track,
-    "aiff": _of_track,
-    "mov": _of_movie,
-    "matroska": _of_matroska,
-    "mp3": _of_mp3,
-}
-"""By the first name of the container."""
