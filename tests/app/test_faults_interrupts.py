@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -208,3 +209,24 @@ __main__.run()
 def test_sigterm_while_the_interpreter_is_taken_down_does_not_change_the_exit_code() -> None:
     done = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+TORN_DOWN = """
+import ctypes, signal, sys
+from decalage import __main__
+from decalage.app import cli
+
+def main():
+    libc = ctypes.CDLL(None)
+    libc.on_exit(getattr(libc, "raise"), None)  # at the end: raise(the exit code)
+    sys.exit(int(signal.SIGTERM))
+
+cli.main = main
+__main__.run()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a function of the GNU C library")
+def test_sigterm_when_python_has_ended_and_its_libraries_have_not_does_not_change_the_exit_code() -> None:
+    done = subprocess.run([sys.executable, "-c", TORN_DOWN], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (signal.SIGTERM, b"")
