@@ -74,11 +74,11 @@ class FileSource:
         self._skipped = 0
         self._decoded_s = 0.0
         self._path = None if is_url(given) and not sound_only else _checked(given, self.name)
+        self._plain = self._path if self._path is not None and self._path.is_file() else None
         self._container, self._stream = self._open()
         self.duration_s = self._duration()
-        plain = self._path if self._path is not None and self._path.is_file() else None
         form = self._container.format.name.split(",")[0]
-        self._promise = find_promise(form, self._container, self._stream, plain)
+        self._promise = find_promise(form, self._container, self._stream, self._plain)
         self._clock = find_clock(form, self.duration_s, live=self._path is None)
         self._blocks = self._decode()
         self._first_block = next(self._blocks, None)
@@ -163,7 +163,7 @@ class FileSource:
             return "it is no plain file of sound or video"
         if self._sound_only and number == errno.ENOMEM:
             return f"it has more than {TRACKS} tracks, or tables too large"
-        if self._path is not None and self._path.is_file() and lacks_index(self._path):
+        if self._plain is not None and lacks_index(self._plain):
             return "its index is missing: the recording, or its copy, broke off"
         if self._path is None and number == errno.EIO and _TLS.match(self._given):
             return "its certificate may not be trusted; SSL_CERT_FILE names a file of those that are"
@@ -271,7 +271,7 @@ class FileSource:
             raise DamagedInputError(
                 f"{self.name} ends early: it says {said_s:.1f} s and holds {heard_s:.1f} s"
             )
-        lost = missing_bytes(self._path) if self._path is not None and self._path.is_file() else 0
+        lost = 0 if self._plain is None else missing_bytes(self._plain)
         if lost:
             raise DamagedInputError(
                 f"{self.name} ends early: {lost} bytes of the sound it promises are not there, "

@@ -37,9 +37,9 @@ class Outcome:
     """From the beginning of the last try to its end."""
 
     @property
-    def good(self) -> bool:
-        """Whether there is nothing to complain of."""
-        return self.state == "done"
+    def bad(self) -> bool:
+        """Whether there is something to complain of; what is left only waits."""
+        return self.state not in ("done", "left")
 
     @property
     def audio_s(self) -> float:

@@ -17,7 +17,7 @@ from rich.table import Table
 from decalage.app.batch.jobs import Watch
 from decalage.app.batch.outcome import Outcome
 from decalage.app.batch.plan import Task
-from decalage.app.batch.standing import Standing, length, line, printable, times, why
+from decalage.app.batch.standing import Standing, length, line, plural, printable, times, why
 from decalage.clock import SystemClock
 
 _KINDS = {
@@ -131,7 +131,7 @@ class Bars:
 def tell_end(outcomes: Sequence[Outcome], wall_s: float, results: Path) -> None:
     """What failed and why, then the totals, on standard error."""
     console = _standard_error()
-    bad = [outcome for outcome in outcomes if not outcome.good and outcome.state != "left"]
+    bad = [outcome for outcome in outcomes if outcome.bad]
     rows = [(printable(each.task.path), each.state, why(each)) for each in bad]
     if rows and console.is_terminal:
         table = Table("file", "", "why", box=None, pad_edge=False)
@@ -152,11 +152,11 @@ def totals(outcomes: Sequence[Outcome], wall_s: float) -> str:
     """All of it in a line."""
     heard_s = sum(each.audio_s for each in outcomes if each.how == "captioned")
     kinds = Counter[str](each.how or each.state for each in outcomes)
-    bad = Counter[tuple[str, str]]((each.how, each.state) for each in outcomes if each.how and not each.good)
+    bad = Counter[tuple[str, str]]((each.how, each.state) for each in outcomes if each.how and each.bad)
     told = [_counted(kind, kinds[kind], bad) for kind in _KINDS if kinds[kind]]
     speed = heard_s / wall_s if heard_s and wall_s > 0 else None
     spent = f"; {length(heard_s)} in {length(wall_s)}, {times(speed)}" if heard_s else ""
-    files = f"{len(outcomes)} file{'' if len(outcomes) == 1 else 's'}"
+    files = plural(len(outcomes), "file")
     return f"{files}: {', '.join(told)}{spent}" if told else files
 
 

@@ -109,9 +109,9 @@ def line(outcome: Outcome) -> str:
         made = "before" if record.taken_from is None else f"as {printable(record.taken_from)}"
         return f"{name}: {outcome.state} {made}{reason}"
     speed = record.audio_s / outcome.wall_s if outcome.wall_s > 0 else None
-    captions = _number(record.captions, "caption")
+    captions = plural(record.captions, "caption")
     if record.gaps:
-        captions += f", {_number(record.gaps, 'gap')} in the sound"
+        captions += f", {plural(record.gaps, 'gap')} in the sound"
     quality = "" if record.quality == "done" else f"{record.quality}, "
     return (
         f"{name}: {quality}{captions}, {length(record.audio_s)} in {length(outcome.wall_s)}, "
@@ -119,7 +119,8 @@ def line(outcome: Outcome) -> str:
     )
 
 
-def _number(count: int, what: str) -> str:
+def plural(count: int, what: str) -> str:
+    """``1 file``, ``2 files``."""
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 

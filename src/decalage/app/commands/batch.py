@@ -238,7 +238,7 @@ def _run(entries: Sequence[Entry], ways: Sequence[Settings], settings: Settings,
         raise ended.fatal
     if interrupted and not ended.orderly:
         return INTERRUPTED
-    return unwritten if all(each.good or each.state == "left" for each in outcomes) else 1
+    return 1 if any(each.bad for each in outcomes) else unwritten
 
 
 def _tasks(entries: Sequence[Entry], settings: Settings, wanted: _Asked, folder: ResultFolder) -> list[Task]:
